@@ -1,0 +1,71 @@
+"""Train from scratch, segment and score: the three commands of the README, on one set.
+
+    python benchmarks/accuracy.py dsb2018 --data DIR [--minutes 30] [--out DIR]
+    python benchmarks/accuracy.py sticks [--minutes 15] [--out DIR]
+
+DIR holds train/ and val/, each with images/ and labels/ (or masks/). `sticks` draws its own: 200 images to learn
+from and 40 others to score. Training sees val only to choose weights and settings, as `train --val-images` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from napari_discern import io
+from napari_discern.cli import main as discern
+from napari_discern.synthetic import Sticks
+
+FLAGS: dict[str, list[str]] = {
+    "dsb2018": [],
+    "sticks": ["--backbone.levels", "5"],  # sticks are long: see far
+}
+
+
+def draw_sticks(folder: Path) -> Path:
+    """Scattered sticks on disk, the same ones every time."""
+    for part, seeds in (("train", range(200)), ("val", range(10_000, 10_040))):
+        for seed in seeds:
+            image, truth = Sticks()(seed)
+            io.write_image(folder / part / "images" / f"{seed}.png", image, overwrite=True)
+            io.write_labels(folder / part / "labels" / f"{seed}.tif", truth, overwrite=True)
+    return folder
+
+
+def main() -> None:
+    """Train, segment, evaluate, and print one line of scores."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=[*FLAGS, "other"])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--out", type=Path, default=Path("accuracy"))
+    known, flags = parser.parse_known_args()
+    out = known.out / known.name
+    data = known.data or draw_sticks(known.out / "sticks_data")
+    truth = "labels" if (data / "train" / "labels").is_dir() else "masks"
+    train, val = ([str(data / part / kind) for kind in ("images", truth)] for part in ("train", "val"))
+    start = time.monotonic()
+    run(["train", "--images", train[0], "--labels", train[1], "--val-images", val[0], "--val-labels", val[1],
+         "--out", str(out / "model"), "--minutes", str(known.minutes), "--overwrite",
+         *FLAGS.get(known.name, []), *flags])  # fmt: skip
+    minutes = (time.monotonic() - start) / 60
+    run(["segment", val[0], "--model", str(out / "model"), "--out", str(out / "labels"), "--overwrite"])
+    scores = out / "scores.json"
+    run(["evaluate", "--labels", str(out / "labels"), "--truth", val[1], "--json", str(scores), "--overwrite",
+         "--figure", str(out / "worst.png"), "--images", val[0]])  # fmt: skip
+    mean = json.loads(scores.read_text())["mean"]
+    print(f"{known.name}: S(0.5) {mean['S']['0.50']:.3f}, mean S(0.5..0.9) {mean['S_mean']:.3f}, "
+          f"SBD {mean['SBD']:.3f}, |DiC| {mean['DiC']:.2f} after {minutes:.1f} minutes of training")  # fmt: skip
+
+
+def run(arguments: list[str]) -> None:
+    """One command; stops the benchmark where it fails."""
+    print("napari-discern", *arguments, flush=True)
+    if code := discern(arguments):
+        raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

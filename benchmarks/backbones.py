@@ -1,0 +1,105 @@
+"""Speed, size, memory and accuracy of the backbones (the paper's table 4), as a table for docs/backbones.md.
+
+    python benchmarks/backbones.py --data DIR [--minutes 4] [--write docs/backbones.md]
+
+DIR holds train/ and val/, each with images/ and labels/. Every backbone is trained from scratch for the same minutes
+with the same crops; two threads. "APgt" is the mean S with the true foreground.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_discern import io, run
+from napari_discern.backbones import BasicUNet, DynUNet, FlexibleUNet, ResidualUNet, SegResNet
+from napari_discern.learning import train
+from napari_discern.oracle import ROWS, oracle
+from napari_discern.training import Training
+
+BACKBONES = {
+    "SegResNet, 24 filters (default)": SegResNet(),
+    "SegResNet, 16 filters": SegResNet(filters=16),
+    "residual U-Net": ResidualUNet(filters=24),
+    "BasicUNet": BasicUNet(filters=24),
+    "DynUNet": DynUNet(filters=24),
+    "FlexibleUNet, ResNet-18": FlexibleUNet(encoder="resnet18"),
+}
+HEAD = (
+    "| backbone | parameters (million) | training (s a step) | forward (s a megapixel) | "
+    "peak memory of training (GiB) | S(0.5) | mean S | mean S, true foreground |\n|---|---|---|---|---|---|---|---|\n"
+)
+
+
+def row(name: str, data: Path, minutes: float, answer: Any) -> None:
+    """Train, time and score one backbone; sends a row of the table."""
+    torch.set_num_threads(2)
+    backbone = BACKBONES[name]
+    pairs = {
+        part: [p.read() for p in io.pair(data / part / "images", data / part / "labels")] for part in ("train", "val")
+    }
+    steps = 0
+
+    def count(progress: Any) -> None:
+        nonlocal steps
+        steps = int(progress.values.get("step", steps))
+
+    start = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model = run(train(Training(minutes=minutes, backbone=backbone, checks=1), pairs["train"], pairs["val"]), count)
+    pace = (time.monotonic() - start) / steps
+    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
+    scores = run(oracle(model, pairs["val"]))
+    found, known = scores[ROWS[0]].mean, scores[ROWS[2]].mean
+    size = sum(p.numel() for p in model.network.parameters()) / 1e6
+    answer.send(
+        f"| {name} | {size:.2f} | {pace:.2f} | {forward_seconds(model):.2f} | {memory:.1f} | "
+        f"{found['S']['0.50']:.3f} | {found['S_mean']:.3f} | {known['S_mean']:.3f} |"
+    )
+
+
+def forward_seconds(model: Any) -> float:
+    """Best of five passes over 1024x1024 pixels, in seconds a megapixel."""
+    patch = np.random.default_rng(0).random((1, 1024, 1024), np.float32)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        model.embed(patch)
+        times.append(time.perf_counter() - start)
+    return min(times) / 1.048576
+
+
+def main() -> None:
+    """Fill the table, a process a backbone."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--write", type=Path)
+    known = parser.parse_args()
+    context, lines = multiprocessing.get_context("spawn"), []
+    for name in BACKBONES:
+        here, there = context.Pipe()
+        process = context.Process(target=row, args=(name, known.data, known.minutes, there))
+        process.start()
+        lines.append(here.recv())
+        process.join()
+        print(lines[-1], flush=True)
+    if known.write:
+        command = f"python benchmarks/backbones.py --data DIR --minutes {known.minutes:g} --write {known.write}"
+        known.write.write_text(
+            "# Backbones: speed against accuracy\n\n"
+            f"Every backbone trained from scratch for {known.minutes:g} minutes on two cores on the `train` half of "
+            "dsb2018 (BBBC038, corrected labels), scored on its `val` half. Made by\n\n"
+            f"    {command}\n\n" + HEAD + "\n".join(lines) + "\n"
+        )
+
+
+if __name__ == "__main__":
+    main()

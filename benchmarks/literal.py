@@ -1,0 +1,48 @@
+"""The paper's mean-shift thresholding, word by word: what `MeanShift` is measured against.
+
+De Brabandere et al. 2017, section 3.2. Slow by nature: one pass over all pixels an object and step.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def literal_mean_shift(
+    embedding: torch.Tensor, foreground: torch.Tensor, bandwidth: float, seed: int = 0
+) -> torch.Tensor:
+    """Select a random unlabelled pixel, threshold, move to the mean until it rests, label, repeat.
+
+    Parameters
+    ----------
+    embedding : float32 tensor of shape (E, \\*S)
+    foreground : bool tensor of shape (\\*S)
+    bandwidth : float
+        Radius of the threshold, in units of the embedding.
+    seed : int
+        Of the random choice of pixels.
+
+    Returns
+    -------
+    int64 tensor of shape (\\*S)
+        0 is background; ids are 1..N in the order in which the objects were found.
+    """
+    points = embedding.flatten(1).T[foreground.flatten()]
+    labels = torch.zeros(len(points), dtype=torch.int64)
+    generator = torch.Generator().manual_seed(seed)
+    while len(free := (labels == 0).nonzero()[:, 0]):
+        pick = free[torch.randint(len(free), (1,), generator=generator)]
+        labels[_select(points, labels == 0, points[pick], bandwidth)] = labels.max() + 1
+    result = torch.zeros(foreground.shape, dtype=torch.int64)
+    result[foreground] = labels
+    return result
+
+
+def _select(points: torch.Tensor, free: torch.Tensor, mean: torch.Tensor, bandwidth: float) -> torch.Tensor:
+    """The free points within the bandwidth of the mean that a start moves to, bool (N,)."""
+    while True:
+        selected = free & (torch.linalg.vector_norm(points - mean, dim=1) <= bandwidth)
+        moved = points[selected].mean(dim=0, keepdim=True)
+        if torch.linalg.vector_norm(moved - mean) <= 1e-4 * bandwidth:
+            return selected
+        mean = moved

@@ -1,0 +1,86 @@
+"""What the discriminative loss costs beside the whole training step, and how it grows with the objects.
+
+    python benchmarks/loss.py
+
+Default network, 8 crops of 256x256, two threads. Prints medians and ratios, each ratio from one run.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from napari_discern.architecture import Architecture
+from napari_discern.losses import Discriminative, Foreground
+from napari_discern.model import Card, Model
+
+CROPS, SIDE, REPEATS = 8, 256, 7
+
+
+def grid_of_objects(objects: int, share: float = 0.4) -> torch.Tensor:
+    """Labels (CROPS, SIDE, SIDE) of square objects on a grid that cover a share of the crop."""
+    across = int(np.ceil(objects**0.5))
+    cell = SIDE / across
+    places = (np.arange(SIDE) + 0.5) / cell
+    inside = np.abs(places % 1 - 0.5) < share**0.5 / 2
+    ids = places.astype(int)
+    labels = ids[:, None] * across + ids[None] + 1
+    labels[~(inside[:, None] & inside[None]) | (labels > objects)] = 0
+    return torch.from_numpy(labels).expand(CROPS, SIDE, SIDE).contiguous()
+
+
+def median_seconds(work: Callable[[], object]) -> float:
+    """Median time of a call, after one to warm up."""
+    times = []
+    for _ in range(REPEATS + 1):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def main() -> None:
+    """Time, and print."""
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    loss, foreground = Discriminative(), Foreground()
+    architecture = Architecture(coordinate_scale=6)
+    network = Model.create(Card(architecture=architecture), "cpu").network.to(memory_format=torch.channels_last).train()
+    optimiser = torch.optim.AdamW(network.parameters(), fused=True)
+    image = torch.rand(CROPS, 1, SIDE, SIDE)
+    embedding = torch.randn(CROPS, architecture.embedding, SIDE, SIDE).to(memory_format=torch.channels_last)
+
+    def alone(labels: torch.Tensor) -> None:
+        loss(embedding.requires_grad_(), labels).backward()
+        embedding.grad = None
+
+    def step(labels: torch.Tensor) -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bool(torch.cpu._is_amx_tile_supported())):
+            output = network(image)
+        total = loss(output.embedding, labels) + foreground(output.logits, (labels > 0).long(), labels)
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+
+    few, many = grid_of_objects(10), grid_of_objects(500)
+    seconds = {
+        "loss, 10 objects a crop": median_seconds(lambda: alone(few)),
+        "loss, 100 objects a crop": median_seconds(lambda: alone(grid_of_objects(100))),
+        "loss, 500 objects a crop": median_seconds(lambda: alone(many)),
+        "training step, 100 objects a crop": median_seconds(lambda: step(grid_of_objects(100))),
+    }
+    for name, value in seconds.items():
+        print(f"{name:36} {1000 * value:8.1f} ms")
+    share = seconds["loss, 100 objects a crop"] / seconds["training step, 100 objects a crop"]
+    growth = seconds["loss, 500 objects a crop"] / seconds["loss, 10 objects a crop"]
+    print(
+        f"loss of the step: {100 * share:.1f} % (at most 10)   500 against 10 objects: {growth:.2f} times (at most 1.5)"
+    )
+
+
+if __name__ == "__main__":
+    main()

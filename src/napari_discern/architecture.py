@@ -1,0 +1,51 @@
+"""Architecture: what a network is made of, without its weights."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from napari_discern.backbones import Backbone, SegResNet
+from napari_discern.params import Params
+
+
+class Architecture(Params):
+    """What a network takes in, what it is made of, and what it gives out."""
+
+    ndim: Literal[2, 3] = 2
+    """Spatial dimensions."""
+    channels: int = Field(1, ge=1)
+    """Channels of the image."""
+    backbone: Backbone = SegResNet()
+    """The segmentation network in the middle."""
+    features: int = Field(32, ge=4)
+    """Features a pixel that the backbone hands to the heads."""
+    embedding: int = Field(16, ge=2)
+    """Dimensions of the embedding."""
+    classes: int = Field(1, ge=1)
+    """Semantic classes beside the background; 1 is plain foreground."""
+    coordinate_channels: bool = False
+    """Give the pixel's place in the tile, -1 to 1 along each axis, as input channels (De Brabandere 2017).
+    Helps only where images are laid out like the training crops."""
+    coordinate_scale: float | None = Field(None, gt=0, json_schema_extra={"unit": "px"})
+    """Pixels a unit of the pixel coordinates that are added to the first embedding channels (Novotny 2018).
+    None adds none. Needed where an image holds many alike objects."""
+    spacing: tuple[float, ...] = ()
+    """Size of a pixel along each axis in the training images; only the ratios matter. Empty is the same along all."""
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.spacing and (len(self.spacing) != self.ndim or min(self.spacing) <= 0):
+            raise ValueError(f"spacing {self.spacing} must give a positive number for each of {self.ndim} axes")
+        if self.coordinate_scale is not None and self.embedding < self.ndim:
+            raise ValueError(f"coordinates of {self.ndim} axes need an embedding of as many dimensions at least")
+        return self
+
+    @property
+    def coordinate_steps(self) -> tuple[float, ...] | None:
+        """Step of the added coordinates along each axis, in embedding units a pixel."""
+        if self.coordinate_scale is None:
+            return None
+        spacing = self.spacing or (1.0,) * self.ndim
+        return tuple(s / min(spacing) / self.coordinate_scale for s in spacing)

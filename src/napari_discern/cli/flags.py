@@ -1,0 +1,231 @@
+"""Flags: the fields of a Params class as options of a command, and back.
+
+A field `bandwidth` of the nested parameters `cluster` is set by ``--cluster.bandwidth``. Where `cluster` is a family
+the flags of all its members are there, and ``--cluster.kind`` says which member is meant.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from napari_discern.errors import BadArgument
+from napari_discern.params import Params
+
+P = TypeVar("P", bound=Params)
+Values = Mapping[str, Any]
+MARK = "params."
+"""What the names of our flags begin with in argparse's namespace."""
+BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most", "multiple_of": "a multiple of"}
+WORDS = {int: "N", float: "X", str: "TEXT", NoneType: "none"}
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A field that holds no further parameters.
+
+    Attributes
+    ----------
+    path : tuple of str
+        The names on the way to it; joined by dots they are the flag.
+    field : FieldInfo
+        Its type, bounds and description.
+    default : any
+        Its value where nothing is said; `PydanticUndefined` if it must be given.
+    about : str
+        What it is; of a `kind`, what the family is.
+    member : str
+        The kind of the family's member that it belongs to; "" where there is one member only.
+    """
+
+    path: tuple[str, ...]
+    field: FieldInfo
+    default: Any
+    about: str
+    member: str = ""
+
+    @property
+    def types(self) -> list[Any]:
+        """The types it may have, None and each `Literal` among them."""
+        return _alternatives(self.field.annotation)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The values of its literals, by how they are typed in."""
+        return {str(v): v for kind in self.types if get_origin(kind) is Literal for v in get_args(kind)}
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """What its value must be, by the keys of `BOUNDS`."""
+        marks = [*self.field.metadata, *_marks(self.field.annotation)]
+        return {key: getattr(mark, key) for mark in marks for key in BOUNDS if hasattr(mark, key)}
+
+
+def leaves(params: type[Params], at: Params | None = None, family: Leaf | None = None) -> Iterator[Leaf]:
+    """Every leaf of a Params class; of a family those of all members.
+
+    `at` holds the values to name as defaults, `family` stands for the field that `params` is a member of.
+    """
+    for name, field in params.model_fields.items():
+        is_kind = family is not None and name == "kind"
+        value = getattr(at, name, "" if is_kind else field.default)
+        about = family.about if family and is_kind else field.description or ""
+        path = (*family.path, name) if family else (name,)
+        nested = [t for t in _alternatives(field.annotation) if isinstance(t, type) and issubclass(t, Params)]
+        leaf = Leaf(path, field, value, about, family.member if family else "")
+        if not nested:
+            yield leaf
+        for each in nested:
+            member = str(each.model_fields["kind"].default) if len(nested) > 1 else ""
+            yield from leaves(each, value if type(value) is each else None, replace(leaf, member=member))
+
+
+def add_flags(parser: argparse.ArgumentParser, params: type[Params], title: str, skip: tuple[str, ...] = ()) -> None:
+    """Add a flag for each leaf of `params`, but for the top-level fields in `skip`; see `given`."""
+    flags: dict[tuple[str, ...], list[Leaf]] = {}
+    for leaf in leaves(params):
+        if leaf.path[0] not in skip:
+            flags.setdefault(leaf.path, []).append(leaf)
+    boxes: dict[str, Any] = {}
+    for path, found in sorted(flags.items(), key=lambda item: len(item[0]) > 1):  # plain fields first
+        name = path[0] if len(path) > 1 else title
+        if name not in boxes:
+            intro = params.model_fields[name].description if len(path) > 1 and (name, "kind") not in flags else None
+            boxes[name] = parser.add_argument_group(name, intro)
+        _add(boxes[name], ".".join(path), found)
+
+
+def given(args: argparse.Namespace) -> dict[str, Any]:
+    """What the user set by flags, nested as the parameters are; not yet validated."""
+    values: dict[str, Any] = {}
+    for name, value in vars(args).items():
+        if name.startswith(MARK):
+            *folders, last = name.removeprefix(MARK).split(".")
+            place = values
+            for folder in folders:
+                place = place.setdefault(folder, {})
+            place[last] = value
+    return values
+
+
+def merge(low: Values, high: Values) -> dict[str, Any]:
+    """`high` over `low`, deeply. Where it changes a `kind`, the values of the kind before are dropped."""
+    if "kind" in high and high["kind"] != low.get("kind", high["kind"]):
+        return dict(high)
+    both = {k: merge(low[k], v) for k, v in high.items() if isinstance(v, Mapping) and isinstance(low.get(k), Mapping)}
+    return {**low, **high, **both}
+
+
+def build(params: type[P], *layers: tuple[str, Values]) -> P:
+    """Merge layers, the strongest last, and validate the result once.
+
+    Parameters
+    ----------
+    params : subclass of Params
+        What to build.
+    layers : (str, mapping)
+        Where the values come from ("" for flags), and the values.
+
+    Raises
+    ------
+    BadArgument
+        If a name is unknown or a value does not fit; the flag, or the file and field, is named.
+    """
+    values: dict[str, Any] = {}
+    for _, layer in layers:
+        values = merge(values, layer)
+    try:
+        return params.model_validate(values)
+    except ValidationError as error:
+        raise BadArgument(_explain(error, values, layers)) from error
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    """The types that an annotation allows, unions taken apart."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return [kind for arg in args for kind in _alternatives(arg)]
+    return _alternatives(args[0]) if origin is Annotated else [annotation]
+
+
+def _marks(annotation: Any) -> Iterator[Any]:
+    """What stands beside the types inside an annotation: bounds."""
+    for arg in get_args(annotation):
+        yield from arg.metadata if isinstance(arg, FieldInfo) else _marks(arg)
+
+
+def _add(box: Any, name: str, found: list[Leaf]) -> None:
+    """Add the flag of one path, which several members of a family may share."""
+    types = [kind for leaf in found for kind in leaf.types]
+    choices = {text: value for leaf in found for text, value in leaf.choices.items()}
+    common = {"dest": MARK + name, "default": argparse.SUPPRESS, "help": _help(found).replace("%", "%%")}
+    if set(types) == {bool}:
+        box.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, **common)
+    elif all(get_origin(kind) is Literal for kind in types):
+        box.add_argument(
+            f"--{name}", choices=list(choices.values()), type=lambda text: choices.get(text, text), **common
+        )
+    else:
+        values = {**choices, "none": None} if NoneType in types else choices
+        words = dict.fromkeys([*(WORDS.get(kind, "") for kind in types), *choices])
+        metavar = "|".join(word for word in words if word)
+        box.add_argument(f"--{name}", metavar=metavar, type=lambda text: values.get(text, text), **common)
+
+
+def _help(found: list[Leaf]) -> str:
+    """What a flag does, and in brackets its unit, bounds and default, of each member of a family by itself."""
+    texts: dict[str, list[str]] = {}
+    for leaf in found:
+        texts.setdefault(leaf.about, []).append(_facts(leaf))
+    words = [f"{about} [{'; '.join(filter(None, facts))}]".removesuffix(" []") for about, facts in texts.items()]
+    return " ".join(" ".join(words).split())
+
+
+def _facts(leaf: Leaf) -> str:
+    extra, is_kind = leaf.field.json_schema_extra, leaf.path[-1] == "kind"
+    unit = [f"in {extra['unit']}"] if isinstance(extra, dict) and "unit" in extra else []
+    bounds = [f"{BOUNDS[key]} {value:g}" for key, value in leaf.bounds.items()]
+    unsaid = leaf.default in (PydanticUndefined, "")
+    default = [] if unsaid else [f"default {'none' if leaf.default is None else leaf.default}"]
+    facts = ", ".join([*unit, *bounds, *default])
+    return facts if is_kind or not leaf.member else f"{leaf.member}: {facts}".removesuffix(": ")
+
+
+def _explain(error: ValidationError, values: Values, layers: tuple[tuple[str, Values], ...]) -> str:
+    """The errors in plain words, one line for each flag or field."""
+    lines: dict[str, list[str]] = {}
+    for item in error.errors():
+        path = _path(item["loc"], values)
+        got = "" if isinstance(item["input"], Mapping) else f" (got {item['input']!r:.60})"
+        message = item["msg"].removeprefix("Value error, ") + got
+        lines.setdefault(_origin(path, layers), []).append(message)
+    return "\n".join(f"{where}: {' | '.join(messages)}" for where, messages in lines.items())
+
+
+def _path(location: tuple[int | str, ...], values: Any) -> list[str]:
+    """The names in a location of pydantic's, without the kinds and types that it puts between them."""
+    path: list[str] = []
+    for part in location:
+        if isinstance(values, Mapping) and part in values:
+            path.append(str(part))
+            values = values[part]
+    return path or [str(part) for part in location]
+
+
+def _origin(path: list[str], layers: tuple[tuple[str, Values], ...]) -> str:
+    """The flag or the place that gave the value at `path`; the strongest layer is asked first."""
+    name = ".".join(path)
+    for where, values in reversed(layers):
+        place: Any = values
+        for part in path:
+            place = place.get(part) if isinstance(place, Mapping) else None
+        if place is not None:
+            return f"{where}, {name}" if where else f"--{name}"
+    return name

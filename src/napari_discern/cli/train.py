@@ -1,0 +1,119 @@
+"""The command `train`: labelled images in, a model folder out."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_discern import io, zoo
+from napari_discern.cli.console import note, notes, say, watch
+from napari_discern.cli.flags import add_flags, build, given
+from napari_discern.cli.outputs import refuse_existing
+from napari_discern.errors import BadArgument, OutputExists
+from napari_discern.image import Image
+from napari_discern.instances import Instances
+from napari_discern.learning import BEST, object_size, train
+from napari_discern.model import Card
+from napari_discern.progress import Progress, Steps
+from napari_discern.training import Training
+
+Labelled = list[tuple[Image, Instances]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say which words the command takes."""
+    parser.usage = "%(prog)s --images DIR --labels DIR --out MODEL [--minutes X | --steps N] [--model BASE] [...]"
+    parser.epilog = "Stopped by Ctrl-C, the best model so far is in MODEL.training/best; --resume goes on."
+    parser.add_argument("--images", required=True, metavar="DIR", help="images to train on")
+    parser.add_argument("--labels", required=True, metavar="DIR", help="their labels, by the images' stems")
+    parser.add_argument(
+        "--val-images", metavar="DIR", help="images to choose weights and settings on; else some are set aside"
+    )
+    parser.add_argument("--val-labels", metavar="DIR", help="their labels")
+    parser.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder of the model to be")
+    parser.add_argument("--model", metavar="BASE", help="model to start from, by name or path")
+    parser.add_argument(
+        "--name", metavar="TEXT", help="what the model is called in lists [default: that of its folder]"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the model that is there")
+    parser.add_argument("--resume", action="store_true", help="go on with a training that was stopped")
+    add_flags(parser, Training, "training")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train a model and write it when it is done."""
+    training = build(Training, ("Training", Training().model_dump()), ("", given(args)))
+    if (args.val_images is None) != (args.val_labels is None):
+        raise BadArgument("give both --val-images and --val-labels, or neither.")
+    refuse_existing([args.out], args.overwrite)
+    aside = args.out.with_name(f"{args.out.name}.training")
+    _check_aside(aside, args)
+    base = zoo.load_model(args.model, training.device) if args.model else None
+    data = _read_all(args.images, args.labels)
+    validation = _read_all(args.val_images, args.val_labels) if args.val_images else []
+    try:
+        with notes():
+            model = watch(train(training, data, validation, base, aside, args.resume))
+    except BaseException:
+        note(_how_to_go_on(aside))
+        raise
+    card = model.card.model_copy(update={"name": args.name or args.out.name})
+    saved = replace(model, card=card).save(args.out, args.overwrite)
+    shutil.rmtree(aside, ignore_errors=True)
+    say(f"{_summary(saved.card)}\nThe model is in {args.out}.")
+    return 0
+
+
+def _check_aside(aside: Path, args: argparse.Namespace) -> None:
+    """Refuse to write over what an interrupted training left, unless this one goes on with it."""
+    if args.resume and not aside.exists():
+        raise BadArgument(f"there is nothing to resume: {aside} does not exist. Leave out --resume to start.")
+    if aside.exists() and not (args.overwrite or args.resume):
+        raise OutputExists(
+            f"{aside} holds a training that was stopped; nothing was done. Go on with it with --resume, or discard it "
+            "with --overwrite."
+        )
+    if aside.exists() and not args.resume:
+        shutil.rmtree(aside)
+
+
+def _read_all(images: str, labels: str) -> Labelled:
+    """All images with their labels, and a line that says what they are."""
+    data = watch(_read(io.pair(images, labels)))
+    counts = [truth.n for _, truth in data]
+    size = object_size([truth for _, truth in data])
+    say(
+        f"{images}: {len(data)} images, {sum(counts)} objects, {np.median(counts):.0f} in the median image, "
+        f"about {size:.0f} px across"
+    )
+    return data
+
+
+def _read(pairs: list[io.Pair]) -> Steps[Labelled]:
+    data: Labelled = []
+    for pair in pairs:
+        yield Progress("read", len(data), len(pairs))
+        data.append(pair.read())
+    return data
+
+
+def _how_to_go_on(aside: Path) -> str:
+    if not aside.is_dir():
+        return "training ended before anything was kept; nothing was written."
+    best = f"the best model so far is in {aside / BEST}; " if (aside / BEST).is_dir() else ""
+    return f"{best}to go on, give the same command with --resume"
+
+
+def _summary(card: Card) -> str:
+    """Scores, chosen settings and time, on three lines."""
+    s, how = card.settings, card.training
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in card.scores.items())
+    chosen = f"bandwidth {s.cluster.bandwidth:g}, foreground {s.foreground:g}, smallest object {s.smallest} px"
+    return (
+        f"on validation images: {scores}\nchosen there: {chosen}\n"
+        f"trained for {how['steps_done']} steps, {how['minutes_done']:g} minutes"
+    )

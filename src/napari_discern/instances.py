@@ -1,0 +1,194 @@
+"""Instances: the objects of one image, also where they share pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_discern.errors import BadArgument
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Instances:
+    """Objects as label planes in which no object is cut by another.
+
+    Attributes
+    ----------
+    planes : array of shape (P, \\*S), uint32
+        0 is background; an object lies in one plane, whole; ids are 1..N without gaps over all planes.
+        Where no two objects share a pixel, P is 1.
+    axes : str
+        The spatial axes, "yx" or "zyx".
+    spacing : tuple of float
+        Size of a pixel along each axis.
+    unit : str
+        Unit of `spacing`.
+    """
+
+    planes: np.ndarray
+    axes: str = ""
+    spacing: tuple[float, ...] = ()
+    unit: str = "pixel"
+
+    def __post_init__(self) -> None:
+        ndim = self.planes.ndim - 1
+        if ndim not in (2, 3) or self.planes.dtype != np.uint32:
+            raise BadArgument(
+                f"planes must be uint32 of shape (planes, [z,] y, x), not {self.planes.dtype} {self.planes.shape}; "
+                "use Instances.from_labels or Instances.from_masks."
+            )
+        object.__setattr__(self, "axes", self.axes or "zyx"[3 - ndim :])
+        object.__setattr__(self, "spacing", tuple(self.spacing) or (1.0,) * ndim)
+        if not len(self.axes) == len(self.spacing) == ndim:
+            raise BadArgument(
+                f"axes {self.axes!r} and spacing {self.spacing} must have one entry for each dimension of {self.shape}."
+            )
+
+    @classmethod
+    def from_labels(cls, labels: np.ndarray, **where: Any) -> Instances:
+        """From one flat label image of any integer dtype; ids are made 1..N in their order.
+
+        Raises
+        ------
+        BadArgument
+            If the labels are not integers, negative, or not 2D or 3D.
+        """
+        return cls(_renumber(_integers(labels))[None], **where)
+
+    @classmethod
+    def from_masks(cls, masks: np.ndarray, **where: Any) -> Instances:
+        """From a stack of masks, bool (N, \\*S), which may share pixels.
+
+        Objects are put greedily into as few planes as that takes, in their order; id k is mask k - 1.
+
+        Raises
+        ------
+        BadArgument
+            If the stack is not boolean (or 0 and 1), or a mask is empty; its index is named.
+        """
+        masks = np.asarray(masks)
+        if masks.dtype != bool and not np.isin(masks, (0, 1)).all():
+            raise BadArgument(f"masks must be boolean, or 0 and 1, not {masks.dtype} with other values.")
+        empty = [k for k, mask in enumerate(masks) if not mask.any()]
+        if empty:
+            raise BadArgument(f"masks {empty} of {len(masks)} are empty; every mask must cover a pixel. Remove them.")
+        planes = np.zeros((1, *masks.shape[1:]), np.uint32)
+        for k, mask in enumerate(masks, start=1):
+            mask = mask.astype(bool)
+            free = next((p for p in range(len(planes)) if not planes[p][mask].any()), None)
+            if free is None:
+                free = len(planes)
+                planes = np.concatenate([planes, np.zeros_like(planes[:1])])
+            planes[free][mask] = k
+        return cls(planes, **where)
+
+    @property
+    def n(self) -> int:
+        """Number of objects."""
+        return int(self.planes.max(initial=0))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Spatial shape in pixels."""
+        return self.planes.shape[1:]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The flat label image, uint32 (\\*S).
+
+        Raises
+        ------
+        BadArgument
+            If objects share pixels, which one label image cannot say.
+        """
+        if len(self.planes) > 1:
+            raise BadArgument(f"objects share pixels ({len(self.planes)} planes); one label image cannot hold them.")
+        labels: np.ndarray = self.planes[0]
+        return labels
+
+    @property
+    def foreground(self) -> np.ndarray:
+        """Pixels that belong to any object, bool (\\*S)."""
+        return np.asarray((self.planes > 0).any(axis=0))
+
+    @property
+    def areas(self) -> np.ndarray:
+        """Pixels of each object, int64 (N,), in the order of the ids."""
+        return np.bincount(self.planes.ravel(), minlength=self.n + 1)[1:]
+
+    def masks(self) -> Iterator[tuple[int, tuple[slice, ...], np.ndarray]]:
+        """Each object as (id, bounding box, bool mask within the box), in the order of the ids."""
+        from scipy import ndimage
+
+        found = {
+            index + 1: (plane, box)
+            for plane in self.planes
+            for index, box in enumerate(ndimage.find_objects(plane.astype(np.int64)))
+            if box is not None
+        }
+        for label in sorted(found):
+            plane, box = found[label]
+            yield label, box, plane[box] == label
+
+    def crop(self, region: tuple[slice, ...]) -> Instances:
+        """The objects inside a box, one slice an axis; ids are made 1..N anew."""
+        return replace(self, planes=_flatten(_renumber(self.planes[(slice(None), *region)])))
+
+    def features(self) -> pd.DataFrame:
+        """A row per object: label, plane, area, centroid and box along each axis, touching the border.
+
+        `area` counts pixels (voxels in 3D); `area_units` is the same in `unit` squared (cubed);
+        `centroid_y` and alike are in pixels.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([self._feature_row(*item) for item in self.masks()], columns=self._feature_names())
+
+    def _feature_names(self) -> list[str]:
+        names = ["label", "plane", "area", "area_units"]
+        names += [f"{what}_{a}" for what in ("centroid", "min", "max") for a in self.axes]
+        return [*names, "touches_border"]
+
+    def _feature_row(self, label: int, box: tuple[slice, ...], mask: np.ndarray) -> list[float]:
+        points = np.argwhere(mask) + [s.start for s in box]
+        low, high = points.min(axis=0), points.max(axis=0)
+        plane = next(p for p, plane in enumerate(self.planes) if plane[tuple(points[0])] == label)
+        border = bool((low == 0).any() or (high == np.array(self.shape) - 1).any())
+        area = len(points)
+        size = area * float(np.prod(self.spacing))
+        return [label, plane, area, size, *points.mean(axis=0), *low, *high, border]
+
+
+def _integers(labels: np.ndarray) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "biu":
+        raise BadArgument(f"labels must be integers, not {labels.dtype}; were they saved as an image of intensities?")
+    if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
+        raise BadArgument(f"labels must not be negative; the smallest is {labels.min()}.")
+    return labels.astype(np.uint8) if labels.dtype == bool else labels
+
+
+def _flatten(planes: np.ndarray) -> np.ndarray:
+    """One plane where no two objects share a pixel, else those planes that hold an object."""
+    covered = planes > 0
+    if (covered.sum(axis=0) > 1).any():
+        return planes[covered.reshape(len(planes), -1).any(axis=1)]
+    return np.asarray(planes.max(axis=0, keepdims=True))
+
+
+def _renumber(labels: np.ndarray) -> np.ndarray:
+    """The same objects with ids 1..N, in the order of the old ids, as uint32."""
+    ids = np.unique(labels)
+    ids = ids[ids > 0]
+    if len(ids) and ids[-1] < 1 << 24:
+        table = np.zeros(int(ids[-1]) + 1, np.uint32)
+        table[ids] = np.arange(1, len(ids) + 1, dtype=np.uint32)
+        return np.asarray(table[labels])
+    dense = np.searchsorted(ids, labels) + 1
+    return np.where(labels > 0, dense, 0).astype(np.uint32)

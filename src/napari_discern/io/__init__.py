@@ -1,0 +1,33 @@
+"""Images and objects in and out of files; the suffix tells the format."""
+
+from napari_discern.io.atomic import atomic
+from napari_discern.io.folders import Pair, list_images, list_labels, match, pair
+from napari_discern.io.formats import (
+    FORMATS,
+    Format,
+    read,
+    read_instances,
+    stem,
+    write_features,
+    write_image,
+    write_labels,
+    write_masks,
+)
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Pair",
+    "atomic",
+    "list_images",
+    "list_labels",
+    "match",
+    "pair",
+    "read",
+    "read_instances",
+    "stem",
+    "write_features",
+    "write_image",
+    "write_labels",
+    "write_masks",
+]

@@ -1,0 +1,86 @@
+"""Atomic: a file or folder appears under its name whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from napari_discern.errors import BadFile, OutputExists
+
+
+@contextmanager
+def atomic(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write a file or a folder at, and move it into place at the end.
+
+    The temporary path has the suffix of `path` and a name that starts with a dot. If the block ends with an
+    error, or is interrupted, the temporary is removed, and what was at `path` before is still there. Folders
+    above `path` are created.
+
+    Parameters
+    ----------
+    path : path
+        Where the file or folder shall be. With `overwrite`, a folder there is replaced with all it holds.
+    overwrite : bool
+        Whether `path` may exist.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists and `overwrite` is not set; or a file would replace a folder.
+    BadFile
+        If writing fails: the disk is full, the folder is read-only.
+    """
+    path = Path(path)
+    if os.path.lexists(path) and not overwrite:
+        raise OutputExists(f"{path} exists already. Choose another name, or allow to overwrite it (--overwrite).")
+    temporary = path.with_name(f".writing-{uuid.uuid4().hex[:12]}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _flush(temporary)
+        _place(temporary, path)
+    except (BadFile, OutputExists):
+        raise
+    except OSError as error:
+        raise BadFile(
+            f"{path} could not be written ({error}); nothing was left half written. "
+            "Check that the disk has room and that you may write there, or choose another folder."
+        ) from error
+    finally:
+        _remove(temporary)
+
+
+def _flush(path: Path) -> None:
+    """See to it that the bytes are on the disk, of a file or of all files in a folder."""
+    for file in [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]:
+        with file.open("r+b") as handle:
+            os.fsync(handle.fileno())
+
+
+def _place(temporary: Path, path: Path) -> None:
+    """Move a file or folder to `path`. A folder there is first put aside, and put back if the move fails."""
+    if not path.is_dir() or path.is_symlink():
+        os.replace(temporary, path)
+        return
+    if not temporary.is_dir():
+        raise OutputExists(f"{path} is a folder, which a file does not replace. Choose another name.")
+    aside = path.with_name(f"{temporary.name}.old")
+    os.replace(path, aside)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        os.replace(aside, path)
+        raise
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):  # it may be the folder that is not there
+            path.unlink()

@@ -1,0 +1,206 @@
+"""Formats: one row each. To add one, write its file in this folder and its row here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from napari_discern.errors import BadArgument, BadFile
+from napari_discern.image import Image
+from napari_discern.instances import Instances
+from napari_discern.io import npy, omezarr, picture, tiff
+from napari_discern.io.atomic import atomic
+from napari_discern.io.reading import reading
+
+Readable: TypeAlias = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Format:
+    """What can be done with files of a suffix; None is what cannot.
+
+    The functions take a path that is there to be read, or free to be written; existence, damage, overwriting and
+    half-written files are seen to around them.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path], Image] | None = None
+    read_instances: Callable[[Path], Instances] | None = None
+    write_image: Callable[[Path, Image], None] | None = None
+    write_labels: Callable[[Path, Instances], None] | None = None
+    write_masks: Callable[[Path, Instances], None] | None = None
+
+
+Deed: TypeAlias = Literal["read", "read_instances", "write_image", "write_labels", "write_masks"]
+
+# fmt: off
+FORMATS = (
+    Format("TIFF", (".ome.tif", ".ome.tiff", ".tif", ".tiff"), tiff.read, tiff.read_instances,
+           tiff.write_image, tiff.write_labels, tiff.write_masks),
+    Format("TIFF of masks", (".masks.tif", ".masks.tiff"), read_instances=tiff.read_masks,
+           write_masks=tiff.write_masks),
+    Format("PNG", (".png",), picture.read, picture.read_instances, picture.write_image),
+    Format("JPEG", (".jpg", ".jpeg"), picture.read),
+    Format("OME-Zarr", (".ome.zarr", ".zarr"), omezarr.read, write_image=omezarr.write_image),
+    Format("NumPy", (".npy",), npy.read, npy.read_instances, npy.write_array, npy.write_labels),
+    Format("NumPy masks", (".masks.npz", ".npz"), read_instances=npy.read_masks, write_masks=npy.write_masks),
+)
+# fmt: on
+
+
+def suffix_of(path: Path) -> str:
+    """The longest known suffix that the name ends in, as written; "" where there is none."""
+    known = [s for row in FORMATS for s in row.suffixes if path.name.lower().endswith(s) and path.name[: -len(s)]]
+    return path.name[-max(map(len, known)) :] if known else ""
+
+
+def stem(path: Readable) -> str:
+    """The name that an image and its labels share: the file's without its known suffix (`a.ome.zarr`: "a")."""
+    path = Path(path)
+    suffix = suffix_of(path)
+    return path.name[: -len(suffix)] if suffix else path.stem
+
+
+def can(path: Path, deed: Deed) -> bool:
+    """Whether the suffix of a file (or what a folder holds) lets one do `deed` with it."""
+    row = _row(path)
+    return row is not None and getattr(row, deed) is not None
+
+
+def suffixes(deed: Deed) -> str:
+    """The suffixes one can do `deed` with, for messages."""
+    return ", ".join(s for row in FORMATS if getattr(row, deed) for s in row.suffixes)
+
+
+def _row(path: Path) -> Format | None:
+    suffix = suffix_of(path).lower() or (".zarr" if omezarr.is_zarr(path) else "")
+    return next((row for row in FORMATS if suffix in row.suffixes), None)
+
+
+def _find(path: Path, deed: Deed) -> Any:
+    row = _row(path)
+    function = getattr(row, deed, None)
+    if function is None:
+        error = BadArgument if deed.startswith("write") else BadFile
+        kind = row.name if row else f"a file with the suffix {path.suffix!r}"
+        raise error(f"{path}: cannot {deed.replace('_', ' ')} here, for it is {kind}. Use one of {suffixes(deed)}.")
+    return function
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise BadFile(f"{path} does not exist. Check the path.")
+    if path.is_dir() and not omezarr.is_zarr(path):
+        raise BadFile(f"{path} is a folder, not an image. Give a file in it, or an OME-Zarr folder.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise BadFile(f"{path} is empty (0 bytes). Get a new copy.")
+
+
+def read(path: Readable) -> Image:
+    """Read an image; the suffix tells the format. Big ones stay on disk until they are sliced.
+
+    Returns
+    -------
+    Image
+        Of any real dtype, with the axes, spacing and unit that the file states, named after its stem.
+        Axes of length 1 other than y and x are dropped.
+
+    Raises
+    ------
+    BadFile
+        If the file is missing, empty, damaged, of an unknown suffix, or not an image.
+    """
+    path = Path(path)
+    with reading(path):
+        _check_there(path)
+        image: Image = _find(path, "read")(path)
+    return replace(image, name=stem(path))
+
+
+def read_instances(path: Readable) -> Instances:
+    """Read objects, from flat labels or a stack of masks.
+
+    Flat labels (TIFF, PNG, `.npy`) are integers, 0 for background; ids are made 1..N in their order. Masks are
+    bool, 0 and 1, or 0 and 255, the first axis counting the objects: `.npz` with `masks`, or a TIFF named
+    `STEM.masks.tif`, or one that `write_masks` made. Any other TIFF of pages is a volume of labels.
+
+    Raises
+    ------
+    BadFile
+        If the file is missing, empty, damaged, of an unknown suffix; or holds colours, floats, negative ids,
+        or an empty mask.
+    """
+    path = Path(path)
+    with reading(path):
+        _check_there(path)
+        instances: Instances = _find(path, "read_instances")(path)
+    return instances
+
+
+def write_image(path: Readable, image: Image, overwrite: bool = False) -> None:
+    """Write an image as TIFF (OME), PNG, OME-Zarr or `.npy`, by suffix, whole or not at all.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists and `overwrite` is not set.
+    BadArgument
+        If the format has no place for such pixels.
+    BadFile
+        If the file cannot be written.
+    """
+    _write(path, "write_image", image, overwrite)
+
+
+def write_labels(path: Readable, instances: Instances, overwrite: bool = False) -> None:
+    """Write flat labels, uint32, as TIFF (with axes and spacing) or `.npy`, whole or not at all.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists and `overwrite` is not set.
+    BadArgument
+        If objects share pixels: write masks then.
+    BadFile
+        If the file cannot be written.
+    """
+    _write(path, "write_labels", instances, overwrite)
+
+
+def write_masks(path: Readable, instances: Instances, overwrite: bool = False) -> None:
+    """Write a mask an object, as `.npz` (`masks`, bool, (N, \\*S)) or a TIFF of pages, whole or not at all.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists and `overwrite` is not set.
+    BadArgument
+        If the format is TIFF and there are no objects.
+    BadFile
+        If the file cannot be written.
+    """
+    _write(path, "write_masks", instances, overwrite)
+
+
+def _write(path: Readable, deed: Deed, what: Image | Instances, overwrite: bool) -> None:
+    function = _find(Path(path), deed)
+    with atomic(path, overwrite) as temporary:
+        function(temporary, what)
+
+
+def write_features(path: Readable, instances: Instances, overwrite: bool = False) -> None:
+    """Write the table of the objects (see `Instances.features`) as CSV, whole or not at all.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists and `overwrite` is not set.
+    BadFile
+        If the file cannot be written.
+    """
+    with atomic(path, overwrite) as temporary:
+        instances.features().to_csv(temporary, index=False)

@@ -1,0 +1,93 @@
+"""Reading: what fails while a file is read, in our words, and arrays that stay on disk until they are sliced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_discern.errors import BadArgument, BadFile, DiscernError, OutOfMemory
+
+DAMAGED = "It is damaged, cut off, or of another format than its name says. Get a new copy, or save it anew as TIFF."
+CODEC = "It is compressed in a way that needs one more package: pip install imagecodecs"
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a library raises while `path` is read into an error that names the file.
+
+    Raises
+    ------
+    BadFile
+        If the file is damaged, or holds what an `Image` or `Instances` cannot.
+    OutOfMemory
+        If the file does not fit into memory.
+    """
+    try:
+        yield
+    except BadArgument as error:
+        raise BadFile(f"{path} cannot be used: {error}") from error
+    except DiscernError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemory(f"{path} does not fit into memory. Save it as OME-Zarr, which is read in parts.") from error
+    except Exception as error:
+        advice = CODEC if "imagecodecs" in str(error) else DAMAGED
+        raise BadFile(f"{path} cannot be read ({type(error).__name__}: {error}). {advice}") from error
+
+
+def worth_keeping(axes: str, shape: Sequence[int]) -> list[int]:
+    """The axes that say something: y, x, and those longer than 1. A volume of one slice is a 2D image."""
+    return [i for i, (axis, n) in enumerate(zip(axes, shape, strict=True)) if axis in "yx" or n != 1]
+
+
+class Lazy:
+    """An array on disk, seen through slices; nothing is read before, and a failure names the file.
+
+    Parameters
+    ----------
+    array : zarr array
+        What is sliced.
+    path : Path
+        The file to name where reading fails.
+    keep : sequence of int
+        The axes in view; the others have length 1 and are left out.
+    """
+
+    def __init__(self, array: Any, path: Path, keep: Sequence[int]) -> None:
+        self.array = array
+        self.path = path
+        self.keep = tuple(keep)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis in view."""
+        return tuple(int(self.array.shape[axis]) for axis in self.keep)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes in view."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+        kind: np.dtype[Any] = np.dtype(self.array.dtype)
+        return kind
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Read a part: integers, slices and an ellipsis, as in NumPy."""
+        parts = list(key) if isinstance(key, tuple) else [key]
+        gap = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
+        missing = self.ndim - len([part for part in parts if part is not Ellipsis])
+        parts[gap : gap + 1] = [slice(None)] * missing
+        places = dict(zip(self.keep, parts, strict=True))
+        with reading(self.path):
+            return np.asarray(self.array[tuple(places.get(axis, 0) for axis in range(self.array.ndim))])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Read all of it."""
+        return np.asarray(self[...], dtype=dtype)

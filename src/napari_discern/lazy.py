@@ -1,0 +1,20 @@
+"""Lazy modules: heavy packages are imported when they are first used, so that forms and `--help` come at once."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+class LazyModule:
+    """Stands for a module until one of its attributes is asked for.
+
+    Unlike `lazy_loader.load` it leaves no placeholder in `sys.modules`, where pydantic, which looks for the
+    docstrings under fields, would wake it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(importlib.import_module(self._name), attribute)

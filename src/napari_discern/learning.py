@@ -1,0 +1,198 @@
+"""Learning: from labelled images to a model."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from napari_discern.architecture import Architecture
+from napari_discern.checkpoint import restore_checkpoint, save_checkpoint
+from napari_discern.errors import BadArgument
+from napari_discern.image import Image
+from napari_discern.instances import Instances
+from napari_discern.loop import Loop
+from napari_discern.model import Card, Model, Settings
+from napari_discern.progress import Steps
+from napari_discern.sample import Example, Window
+from napari_discern.training import Training
+from napari_discern.tuning import choose, mean_score, windows
+
+log = logging.getLogger(__name__)
+BEST, LAST = "best", "last"
+AUTOSAVE = 60.0
+"""Seconds between two checkpoints."""
+Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
+
+
+def train(
+    training: Training,
+    data: Labelled,
+    validation: Labelled = (),
+    base: Model | None = None,
+    folder: Path | None = None,
+    resume: bool = False,
+) -> Steps[Model]:
+    """Train a model on labelled images.
+
+    Parameters
+    ----------
+    training : Training
+        How to train.
+    data : sequence of (Image, Instances)
+        Labelled images of one kind: the same dimensions and channels.
+    validation : sequence of (Image, Instances), optional
+        Images to choose the best weights and the settings on. Where none are given some of `data` are set aside.
+    base : Model, optional
+        Model to start from; it brings its architecture and normalisation.
+    folder : Path, optional
+        Where to keep the best model so far (`BEST`) and a checkpoint of the last minute (`LAST`), so that
+        stopping at any time loses nothing.
+    resume : bool
+        Go on from the checkpoint in `folder`.
+
+    Returns
+    -------
+    Model
+        The best by mean S(0.5..0.9) on the validation images, with the settings chosen there.
+
+    Raises
+    ------
+    BadArgument
+        If there are no labels, the images differ in dimensions or channels, or a checkpoint in other parameters.
+    TrainingFailed
+        If the loss is no longer finite.
+    """
+    data, validation = _split(data, validation, training.seed)
+    settings = base.card.settings if base else training.settings
+    examples = [Example(i, t, settings.normalise(i)) for i, t in data]
+    checks = windows([Example(i, t, settings.normalise(i)) for i, t in validation], training.seed)
+    loop = Loop.start(training, _card(training, examples, base), examples, base)
+    best = _Best(folder)
+    if resume:
+        best.resume(loop)
+    yield from _descend(loop, best, checks)
+    model = best.model or loop.model()
+    settings, scores = yield from choose(model, checks, loop.deadline)
+    return _finished(model, settings, scores, loop, training)
+
+
+@dataclass
+class _Best:
+    """The best model so far, in memory and in a folder."""
+
+    folder: Path | None
+    model: Model | None = None
+    score: float = -1.0
+
+    def offer(self, model: Model, score: float) -> None:
+        """Keep the model if it is better."""
+        if score > self.score:
+            self.model, self.score = model, score
+            if self.folder is not None:
+                model.save(self.folder / BEST, overwrite=True)
+
+    def save(self, loop: Loop) -> None:
+        """Write down where the training is."""
+        if self.folder is not None:
+            save_checkpoint(self.folder / LAST, loop, self.score)
+
+    def resume(self, loop: Loop) -> None:
+        """Go on from the folder."""
+        if self.folder is None:
+            raise BadArgument("to resume a training, name the folder that holds its checkpoint.")
+        self.score = restore_checkpoint(self.folder / LAST, loop)
+        if (self.folder / BEST).is_dir():
+            self.model = Model.load(self.folder / BEST, str(loop.fabric.device))
+
+
+def _descend(loop: Loop, best: _Best, checks: Sequence[Window]) -> Steps[None]:
+    """Run the loop to its end; validate now and then, and save every minute and when stopped."""
+    count, saved = loop.training.checks, time.monotonic()
+    due = int(loop.fraction() * count) + 1
+    try:
+        for progress in loop.run():
+            yield progress
+            if progress.fraction >= due / count:
+                due += 1
+                model = loop.model()
+                score = mean_score(model, checks)
+                log.info("step %d: mean S %.3f on %d validation windows", loop.step, score, len(checks))
+                best.offer(model, score)
+                yield replace(progress, stage="validate", values={**progress.values, "S_mean": score})
+            if time.monotonic() - saved > AUTOSAVE:
+                best.save(loop)
+                saved = time.monotonic()
+    except GeneratorExit:
+        best.save(loop)
+        raise
+
+
+def object_size(truths: Sequence[Instances]) -> float:
+    """Median over the objects of their longest side, in pixels of the finest axis."""
+    sides = [
+        max((s.stop - s.start) * r / min(truth.spacing) for s, r in zip(box, truth.spacing, strict=True))
+        for truth in truths
+        for _, box, _ in truth.masks()
+    ]
+    return float(np.median(sides)) if sides else 30.0
+
+
+def _split(data: Labelled, validation: Labelled, seed: int) -> tuple[Labelled, Labelled]:
+    if not data:
+        raise BadArgument("there is no labelled image to train on.")
+    kinds = {(len(i.spatial_axes), i.channels) for i, _ in (*data, *validation)}
+    if len(kinds) > 1:
+        raise BadArgument(f"the images differ in (dimensions, channels): {sorted(kinds)}; train on one kind at a time.")
+    if validation:
+        return data, validation
+    if len(data) < 5:
+        log.warning("only %d labelled image(s): the settings are chosen on the training images themselves.", len(data))
+        return data, data
+    order = np.random.default_rng(seed).permutation(len(data))
+    aside = max(1, round(0.1 * len(data)))
+    log.info("%d of %d images are set aside for validation.", aside, len(data))
+    return [data[i] for i in sorted(order[aside:])], [data[i] for i in sorted(order[:aside])]
+
+
+def _card(training: Training, examples: Sequence[Example], base: Model | None) -> Card:
+    """The card of the model to be: from the base model, or from the images."""
+    size = object_size([e.truth for e in examples])
+    if base is not None:
+        base.check(examples[0].image.channels, len(examples[0].image.spatial_axes))
+        return base.card.model_copy(update={"object_size": size, "scores": {}, "weights_sha256": ""})
+    image = examples[0].image
+    scale = training.coordinate_scale
+    architecture = Architecture(
+        ndim=2 if len(image.spatial_axes) == 2 else 3,
+        channels=image.channels,
+        backbone=training.backbone,
+        features=training.features,
+        embedding=training.embedding,
+        coordinate_channels=training.coordinate_channels,
+        coordinate_scale=max(2.0, size / 4) if scale == "auto" else None if scale == "off" else scale,
+        spacing=image.spacing,
+    )
+    settings = training.settings.model_copy(update={"smallest": _speck([e.truth for e in examples])})
+    return Card(architecture=architecture, settings=settings, object_size=size)
+
+
+def _speck(truths: Sequence[Instances]) -> int:
+    """A twentieth of the median object, in pixels: what is smaller is no object, until the settings are chosen."""
+    areas = np.concatenate([truth.areas for truth in truths])
+    return int(np.median(areas) / 20) if len(areas) else 0
+
+
+def _finished(model: Model, settings: Settings, scores: dict[str, float], loop: Loop, training: Training) -> Model:
+    """The model with a card that says how it came to be."""
+    how = training.model_dump(mode="json", exclude_none=True)
+    how |= {"steps_done": loop.step, "minutes_done": round((time.monotonic() - loop.started) / 60, 2)}
+    today = datetime.date.today().isoformat()
+    update = {"settings": settings, "scores": scores, "training": how, "created": today}
+    return replace(model, card=model.card.model_copy(update=update))

@@ -1,0 +1,151 @@
+"""Loop: the optimisation of a network on crops, one step at a time."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_discern.device import enough_memory, find_device, pick_precision
+from napari_discern.errors import TrainingFailed
+from napari_discern.lazy import LazyModule
+from napari_discern.model import Card, Model
+from napari_discern.progress import Progress
+from napari_discern.sample import Batch, Example, Sampler
+from napari_discern.training import Training
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = LazyModule("torch")
+
+DEFAULT_MINUTES = 15.0
+PIXELS = 220_000
+"""Pixels a step where the batch is "auto"."""
+CHOOSING = 0.05
+"""Share of the minutes kept for choosing the settings at the end."""
+
+
+@dataclass
+class Loop:
+    """The optimisation: network, optimiser, running average and crops."""
+
+    training: Training
+    card: Card
+    network: Any
+    wrapped: Any
+    optimiser: Any
+    average: Any
+    fabric: Any
+    sampler: Sampler
+    step: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def start(cls, training: Training, card: Card, examples: Sequence[Example], base: Model | None) -> Loop:
+        """Set up everything on the device, seeded."""
+        from lightning_fabric import Fabric
+        from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+        device = find_device(training.device)
+        torch.manual_seed(training.seed)
+        network = Model.create(card, str(device)).network
+        if base is not None:
+            network.load_state_dict(base.network.state_dict())
+        if device.type == "cpu":  # group norm's gradient is slow there on channels-last features
+            network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        network.train()
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average), use_buffers=True)
+        rate = training.finetune_rate if base else training.rate
+        optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=training.weight_decay, fused=True)
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it names the precision at every start
+        fabric = Fabric(
+            accelerator=device.type,
+            devices=[device.index or 0] if device.type == "cuda" else 1,
+            precision=pick_precision(training.precision, device),
+        )
+        wrapped, optimiser = fabric.setup(network, optimiser)
+        sampler = Sampler(examples, crop_size(training, card), training.augmentation, training.centred, training.seed)
+        return cls(training, card, network, wrapped, optimiser, average, fabric, sampler)
+
+    def run(self) -> Iterator[Progress]:
+        """Step until the steps or the minutes are over."""
+        rates = [group["lr"] for group in self.optimiser.param_groups]
+        done = self.fraction()
+        while done < 1:
+            warm = min(1.0, (self.step + 1) / max(1, self.training.warmup))
+            for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+            with enough_memory("there is too little memory for a training step; lower --batch or --crop."):
+                values = self.advance(self.sampler.draw(self.batch))
+            self.step += 1
+            done = self.fraction()
+            yield Progress("train", done, 1.0, {"step": self.step, **values})
+
+    def go_on(self, step: int, seconds: float) -> None:
+        """Count on from where an interrupted training was, with crops that it has not seen."""
+        self.step, self.started = step, time.monotonic() - seconds
+        self.sampler.reseed(self.training.seed + step)
+
+    @property
+    def batch(self) -> int:
+        """Crops a step."""
+        batch = self.training.batch
+        return max(1, round(PIXELS / math.prod(self.sampler.crop))) if batch == "auto" else batch
+
+    @property
+    def deadline(self) -> float:
+        """When all must be done, in seconds of `time.monotonic`; infinite where steps are counted."""
+        if self.training.steps is not None:
+            return math.inf
+        return self.started + 60 * (self.training.minutes or DEFAULT_MINUTES)
+
+    def fraction(self) -> float:
+        """Share of the training done, by steps or by the clock."""
+        if self.training.steps is not None:
+            return self.step / self.training.steps
+        return (time.monotonic() - self.started) / ((self.deadline - self.started) * (1 - CHOOSING))
+
+    def advance(self, batch: Batch) -> dict[str, float]:
+        """One step down the gradient; the losses, by name."""
+        t, device = self.training, self.fabric.device
+        image, labels, classes = (x.to(device) for x in (batch.image, batch.labels, batch.classes))
+        output = self.wrapped(image)
+        instance = t.loss(output.embedding, labels)
+        foreground = t.foreground_loss(output.logits, classes, labels)
+        loss = instance + foreground
+        self.optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(self.network, self.optimiser, max_norm=1.0, error_if_nonfinite=False)
+        self.optimiser.step()
+        self.average.update_parameters(self.network)
+        values = {"embedding": instance.item(), "foreground": foreground.item()}
+        if not all(math.isfinite(v) for v in values.values()):
+            raise TrainingFailed(
+                f"the loss is no longer finite at step {self.step} ({values}); lower the learning rate (--rate) and "
+                "look for images with extreme values."
+            )
+        return values
+
+    def model(self) -> Model:
+        """The running average of the weights, as a model of its own."""
+        made = Model.create(self.card, str(self.fabric.device))
+        made.network.load_state_dict(self.average.module.state_dict())
+        return replace(made, precision=self.training.precision)
+
+
+def crop_size(training: Training, card: Card) -> tuple[int, ...]:
+    """Side of a crop along each axis: about eight objects across, physical shape near a cube."""
+    a = card.architecture
+    step, low, high = (32, 128, 256) if a.ndim == 2 else (16, 32, 64)
+    side = training.crop
+    if side == "auto":
+        side = int(np.clip(round((8 if a.ndim == 2 else 4) * card.object_size / step) * step, low, high))
+    spacing = np.array(a.spacing or (1.0,) * a.ndim)
+    sides = [max(a.backbone.multiple, round(side * float(r))) for r in spacing.min() / spacing]
+    return tuple(-(-s // a.backbone.multiple) * a.backbone.multiple for s in sides)

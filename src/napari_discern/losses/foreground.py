@@ -1,0 +1,75 @@
+"""The foreground loss: which pixels belong to an object, or to which semantic class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from napari_discern.lazy import LazyModule
+from napari_discern.params import Params
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
+
+
+class Foreground(Params):
+    """Cross-entropy with soft Dice (Milletari et al. 2016), with more weight where objects touch or end.
+
+    The foreground costs more accuracy than the clustering does (De Brabandere et al. 2017, table 3).
+    """
+
+    kind: Literal["cross-entropy-dice"] = "cross-entropy-dice"
+    weight: float = Field(1.0, ge=0)
+    """Weight of the foreground loss beside the embedding loss."""
+    dice: float = Field(1.0, ge=0)
+    """Weight of the Dice term beside cross-entropy."""
+    boundary: float = Field(1.0, ge=0)
+    """Extra weight of pixels on either side of a border between objects, or of object and background."""
+
+    def __call__(self, logits: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
+        """The loss of a batch.
+
+        Parameters
+        ----------
+        logits : float tensor of shape (B, K, \\*S)
+            Scores of background (0) and the semantic classes.
+        classes : int64 tensor of shape (B, \\*S)
+            True class of each pixel; 0 is background, -1 unknown (no loss there).
+        labels : int64 tensor of shape (B, \\*S)
+            Objects, whose borders get the extra weight.
+
+        Returns
+        -------
+        float32 scalar tensor
+        """
+        logits = logits.float()
+        known = classes >= 0
+        weight = known * (1 + self.boundary * _border(labels))
+        truth = classes.clamp_min(0)
+        entropy = torch.nn.functional.cross_entropy(logits, truth, reduction="none")
+        loss = (entropy * weight).sum() / weight.sum().clamp_min(1)
+        return self.weight * (loss + self.dice * _dice_loss(logits, truth, known))
+
+
+def _border(labels: Tensor) -> Tensor:
+    """1 where a direct or diagonal neighbour bears another known label, else 0; float32."""
+    pool = torch.nn.functional.max_pool3d if labels.ndim == 4 else torch.nn.functional.max_pool2d
+    values = labels.float()[:, None]
+    unknown = values < 0
+    low = -pool(-values.masked_fill(unknown, torch.inf), 3, stride=1, padding=1)
+    high = pool(values.masked_fill(unknown, -torch.inf), 3, stride=1, padding=1)
+    return (low < high)[:, 0].float()
+
+
+def _dice_loss(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """One minus the soft Dice of all but the background, over the batch."""
+    kinds = logits.shape[1]
+    chance = torch.softmax(logits, 1)[:, 1:] * known[:, None]
+    target = torch.nn.functional.one_hot(truth, kinds).movedim(-1, 1)[:, 1:] * known[:, None]
+    axes = (0, *range(2, logits.ndim))
+    both = (chance * target).sum(axes)
+    return (1 - (2 * both + 1) / (chance.sum(axes) + target.sum(axes) + 1)).mean()

@@ -1,0 +1,27 @@
+"""Metrics: how well the objects found agree with the true ones.
+
+Everything is a function of the contingency table (`compare`): which object shares how many pixels with
+which, the areas of both, and the foreground. So each figure is the same whether masks overlap or not.
+"""
+
+from napari_discern.metrics.contingency import Contingency, Matching, compare, match, matching
+from napari_discern.metrics.report import Report, abridged, table_of
+from napari_discern.metrics.score import THRESHOLDS, Figures, Score, mean, pool, score, score_of
+
+__all__ = [
+    "THRESHOLDS",
+    "Contingency",
+    "Figures",
+    "Matching",
+    "Report",
+    "Score",
+    "abridged",
+    "compare",
+    "match",
+    "matching",
+    "mean",
+    "pool",
+    "score",
+    "score_of",
+    "table_of",
+]

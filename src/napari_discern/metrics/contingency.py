@@ -1,0 +1,184 @@
+"""The contingency table of two sets of objects, and the one-to-one matching drawn from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_discern.errors import BadArgument
+from napari_discern.instances import Instances
+
+
+@dataclass(frozen=True, eq=False)
+class Contingency:
+    """Which found object shares how many pixels with which true one.
+
+    Attributes
+    ----------
+    pairs : int64 (K, 2)
+        Id of the found and of the true object, for each pair that shares a pixel; sorted.
+    shared : int64 (K,)
+        Pixels that the pair shares.
+    found_areas, truth_areas : int64 (F,), (T,)
+        Pixels of each object, in the order of the ids.
+    found_foreground, truth_foreground, shared_foreground : int
+        Pixels covered by any found object, by any true one, by both.
+    """
+
+    pairs: np.ndarray
+    shared: np.ndarray
+    found_areas: np.ndarray
+    truth_areas: np.ndarray
+    found_foreground: int
+    truth_foreground: int
+    shared_foreground: int
+
+    @property
+    def n_found(self) -> int:
+        """Number of objects found."""
+        return len(self.found_areas)
+
+    @property
+    def n_truth(self) -> int:
+        """Number of true objects."""
+        return len(self.truth_areas)
+
+    @property
+    def summed_areas(self) -> np.ndarray:
+        """Area of the found and of the true object together, int64 (K,)."""
+        summed: np.ndarray = self.found_areas[self.pairs[:, 0] - 1] + self.truth_areas[self.pairs[:, 1] - 1]
+        return summed
+
+    @property
+    def iou(self) -> np.ndarray:
+        """Intersection over union (Jaccard index) of each pair, float64 (K,)."""
+        ratio: np.ndarray = self.shared / (self.summed_areas - self.shared)
+        return ratio
+
+    @property
+    def dice(self) -> np.ndarray:
+        """Dice coefficient of each pair, ``2 |A & B| / (|A| + |B|)``, float64 (K,)."""
+        ratio: np.ndarray = 2 * self.shared / self.summed_areas
+        return ratio
+
+
+def compare(found: Instances, truth: Instances) -> Contingency:
+    """Count the pixels that found and true objects share.
+
+    Summed over all pairs of planes. Each object lies whole in one plane, so the counts are exact also where
+    objects overlap.
+
+    Raises
+    ------
+    BadArgument
+        If the two differ in shape.
+    """
+    if found.shape != truth.shape:
+        raise BadArgument(f"the objects found have shape {found.shape}, the true ones {truth.shape}; compare like.")
+    n_truth = truth.n
+    counts = [_shared(a.ravel(), b.ravel(), n_truth) for a in found.planes for b in truth.planes]
+    keys = np.concatenate([key for key, _ in counts])
+    order = np.argsort(keys)
+    pairs = np.stack(np.divmod(keys[order], n_truth + 1), axis=1)
+    covered, true = found.foreground, truth.foreground
+    return Contingency(
+        pairs=pairs,
+        shared=np.concatenate([count for _, count in counts])[order],
+        found_areas=found.areas,
+        truth_areas=truth.areas,
+        found_foreground=int(covered.sum()),
+        truth_foreground=int(true.sum()),
+        shared_foreground=int((covered & true).sum()),
+    )
+
+
+def _shared(found: np.ndarray, truth: np.ndarray, n_truth: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of each pair of ids in two flat label arrays, as (found id * (n_truth + 1) + truth id, count).
+
+    Pairs hardly change from pixel to pixel, so runs are counted rather than pixels.
+    """
+    changes = np.flatnonzero((found[1:] != found[:-1]) | (truth[1:] != truth[:-1])) + 1
+    starts = np.concatenate([[0], changes]).astype(np.int64)
+    lengths = np.diff(starts, append=found.size)
+    both = (found[starts] > 0) & (truth[starts] > 0)
+    keys = found[starts[both]].astype(np.int64) * (n_truth + 1) + truth[starts[both]]
+    unique, run = np.unique(keys, return_inverse=True)
+    return unique, np.bincount(run, weights=lengths[both], minlength=len(unique)).astype(np.int64)
+
+
+class Matching(NamedTuple):
+    """One-to-one partners, and who has none.
+
+    Attributes
+    ----------
+    pairs : int64 (K, 2)
+        Id of the found and of the true object of each match, sorted.
+    missed : int64 (M,)
+        Ids of true objects without a partner.
+    false : int64 (L,)
+        Ids of found objects without a partner.
+    """
+
+    pairs: np.ndarray
+    missed: np.ndarray
+    false: np.ndarray
+
+
+def matching(found: Instances, truth: Instances, threshold: float = 0.5) -> Matching:
+    """Match found and true objects one to one, by their ids; see `match`."""
+    table = compare(found, truth)
+    pairs = table.pairs[match(table, threshold)]
+    return Matching(
+        pairs,
+        missed=np.setdiff1d(np.arange(1, table.n_truth + 1), pairs[:, 1]),
+        false=np.setdiff1d(np.arange(1, table.n_found + 1), pairs[:, 0]),
+    )
+
+
+def match(table: Contingency, threshold: float) -> np.ndarray:
+    """Rows of ``table.pairs`` that are matched, int64, ascending.
+
+    A pair may match where its IoU is above (not at) `threshold`. Of all one-to-one matchings that with the
+    most pairs is taken, and of these that with the largest sum of IoU. At 0.5 and above no choice is left
+    where objects do not overlap (Kirillov et al. 2019, section 4.1); else rivals are assigned.
+
+    Raises
+    ------
+    BadArgument
+        If `threshold` is not in [0, 1).
+    """
+    if not 0 <= threshold < 1:
+        raise BadArgument(f"the IoU threshold {threshold} must be at least 0 and below 1.")
+    rows = np.flatnonzero(table.iou > threshold)
+    found, truth = table.pairs[rows].T
+    alone = (np.bincount(found)[found] == 1) & (np.bincount(truth)[truth] == 1)
+    if alone.all():
+        return rows
+    rivals = rows[~alone]
+    best = rivals[_assign(found[~alone], truth[~alone], table.iou[rivals])]
+    return np.sort(np.concatenate([rows[alone], best]))
+
+
+def _assign(found: np.ndarray, truth: np.ndarray, iou: np.ndarray) -> np.ndarray:
+    """Which of the pairs of ids make the best one-to-one matching, as indices.
+
+    The sparse solver wants a partner for everyone. So each object gets a stand-in on the other side, at a
+    cost of 2; a pair costs 2 less a little for its IoU, its two stand-ins 1 with one another. One more pair
+    then saves more than any sum of IoU.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+    found, truth = (np.unique(ids, return_inverse=True)[1] for ids in (found, truth))
+    n_found, n_truth = int(found.max()) + 1, int(truth.max()) + 1
+    n = n_found + n_truth
+    pair_cost = 2 - iou / (2 * min(n_found, n_truth))
+    cost = np.concatenate([pair_cost, np.full(n, 2.0), np.ones(len(iou))])
+    rows = np.concatenate([found, np.arange(n), n_found + truth])
+    columns = np.concatenate([truth, n_truth + np.arange(n_found), np.arange(n_truth), n_truth + found])
+    partner = np.empty(n, np.int64)
+    row, column = min_weight_full_bipartite_matching(csr_array((cost, (rows, columns)), shape=(n, n)))
+    partner[row] = column
+    return np.flatnonzero(partner[found] == truth)

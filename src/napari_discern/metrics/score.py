@@ -1,0 +1,236 @@
+"""Score: the figures of one image, or of several pooled into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+
+from napari_discern.errors import BadArgument
+from napari_discern.instances import Instances
+from napari_discern.metrics.contingency import Contingency, compare, match
+
+THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
+"""IoU thresholds of S(t): 0.5, 0.55 ... 0.95."""
+
+MEAN_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
+"""Those that `S_mean` averages."""
+
+
+class Figures(TypedDict):
+    """The figures of a `Score` as plain numbers; the keys of `S` are "0.50", "0.55" ... "0.95"."""
+
+    S: dict[str, float]
+    S_mean: float
+    SBD: float
+    DiC: float
+    foreground_dice: float
+    PQ: float
+    SEG: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """Counts and sums that add up over images, and the figures that follow from them.
+
+    Where there are no objects: all figures but DiC are 1 if there are none in the truth and none were found,
+    and 0 if there are some in one of the two only.
+
+    Attributes
+    ----------
+    n_found, n_truth : int
+        Number of objects.
+    tp : mapping of float to int
+        Matched pairs (true positives) by IoU threshold, for each of `THRESHOLDS`.
+    iou_sum : float
+        Sum of the IoU of the pairs matched above 0.5.
+    found_dice_sum, truth_dice_sum : float
+        Sum of the best Dice of each found object with any true one, and the other way round.
+    seg_sum : float
+        Sum over true objects of the Jaccard index that `SEG` averages.
+    found_foreground, truth_foreground, shared_foreground : int
+        Pixels covered by found objects, by true ones, by both.
+    """
+
+    n_found: int
+    n_truth: int
+    tp: Mapping[float, int]
+    iou_sum: float
+    found_dice_sum: float
+    truth_dice_sum: float
+    seg_sum: float
+    found_foreground: int
+    truth_foreground: int
+    shared_foreground: int
+
+    @property
+    def fp(self) -> dict[float, int]:
+        """Found objects without a partner (false positives) by IoU threshold."""
+        return {threshold: self.n_found - tp for threshold, tp in self.tp.items()}
+
+    @property
+    def fn(self) -> dict[float, int]:
+        """True objects without a partner (false negatives) by IoU threshold."""
+        return {threshold: self.n_truth - tp for threshold, tp in self.tp.items()}
+
+    @property
+    def S(self) -> dict[float, float]:
+        """``S(t) = TP / (TP + FP + FN)`` by IoU threshold; matched above t, one to one.
+
+        Caicedo et al. 2019, Nature Methods 16:1247 (2018 Data Science Bowl).
+        """
+        return {t: self._ratio(tp, self.n_found + self.n_truth - tp) for t, tp in self.tp.items()}
+
+    @property
+    def S_mean(self) -> float:
+        """Mean of S at 0.5, 0.6, 0.7, 0.8 and 0.9."""
+        by_threshold = self.S
+        return sum(by_threshold[t] for t in MEAN_THRESHOLDS) / len(MEAN_THRESHOLDS)
+
+    @property
+    def SBD(self) -> float:
+        """Symmetric best Dice: the minimum of both directions of ``BD(A, B) = mean_a max_b Dice(a, b)``.
+
+        Scharr et al. 2016, Machine Vision and Applications 27:585 (leaf segmentation challenge, LSC).
+        """
+        found = self._ratio(self.found_dice_sum, self.n_found)
+        truth = self._ratio(self.truth_dice_sum, self.n_truth)
+        return min(found, truth)
+
+    @property
+    def DiC(self) -> int:
+        """Difference in count, ``n_found - n_truth``; too many is positive.
+
+        Minervini et al. 2016, Pattern Recognition Letters 81:80, and the LSC.
+        """
+        return self.n_found - self.n_truth
+
+    @property
+    def foreground_dice(self) -> float:
+        """Dice of the foregrounds, ``2 |A & B| / (|A| + |B|)``; a shared pixel counts once."""
+        return self._ratio(2 * self.shared_foreground, self.found_foreground + self.truth_foreground)
+
+    @property
+    def PQ(self) -> float:
+        """Panoptic quality, ``sum of matched IoU / (TP + FP/2 + FN/2)``, matched above 0.5, one class.
+
+        Kirillov et al. 2019, CVPR, equation 1.
+        """
+        return self._ratio(self.iou_sum, (self.n_found + self.n_truth) / 2)
+
+    @property
+    def SEG(self) -> float:
+        """Mean over true objects of the Jaccard index with the found object that covers more than half of it.
+
+        0 for a true object of which none does; false finds do not count. Where found objects overlap and
+        several do, the best of them. Maska et al. 2014, Bioinformatics 30:1609 (Cell Tracking Challenge).
+        """
+        return self._ratio(self.seg_sum, self.n_truth)
+
+    def _ratio(self, part: float, whole: float) -> float:
+        """``part / whole``, with the convention for images without objects."""
+        if self.n_found == 0 or self.n_truth == 0:
+            return float(self.n_found == self.n_truth)
+        return float(part / whole)
+
+    def figures(self) -> Figures:
+        """The figures as plain numbers. DiC keeps its sign."""
+        return Figures(
+            S={f"{t:.2f}": value for t, value in self.S.items()},
+            S_mean=self.S_mean,
+            SBD=self.SBD,
+            DiC=self.DiC,
+            foreground_dice=self.foreground_dice,
+            PQ=self.PQ,
+            SEG=self.SEG,
+        )
+
+
+def score(found: Instances, truth: Instances) -> Score:
+    """Compare the objects found with the true ones.
+
+    Raises
+    ------
+    BadArgument
+        If the two differ in shape.
+    """
+    return score_of(compare(found, truth))
+
+
+def score_of(table: Contingency) -> Score:
+    """The score that follows from a contingency table."""
+    found, truth = table.pairs.T - 1
+    halved = 2 * table.shared > table.truth_areas[truth]
+    return Score(
+        n_found=table.n_found,
+        n_truth=table.n_truth,
+        tp={t: len(match(table, t)) for t in THRESHOLDS},
+        iou_sum=float(table.iou[match(table, 0.5)].sum()),
+        found_dice_sum=_best_sum(found, table.dice, table.n_found),
+        truth_dice_sum=_best_sum(truth, table.dice, table.n_truth),
+        seg_sum=_best_sum(truth, np.where(halved, table.iou, 0), table.n_truth),
+        found_foreground=table.found_foreground,
+        truth_foreground=table.truth_foreground,
+        shared_foreground=table.shared_foreground,
+    )
+
+
+def _best_sum(objects: np.ndarray, values: np.ndarray, n: int) -> float:
+    """Sum over n objects of the largest value that each has; 0 for those with none."""
+    best = np.zeros(n)
+    np.maximum.at(best, objects, values)
+    return float(best.sum())
+
+
+def pool(scores: Sequence[Score]) -> Score:
+    """The score of all images as if they were one: counts and sums are added, then divided once.
+
+    So an image weighs by its objects (by its foreground in `foreground_dice`), and DiC is the signed
+    difference of the total counts.
+
+    Raises
+    ------
+    BadArgument
+        If there are no scores.
+    """
+    _require(scores)
+    return Score(
+        n_found=sum(s.n_found for s in scores),
+        n_truth=sum(s.n_truth for s in scores),
+        tp={t: sum(s.tp[t] for s in scores) for t in THRESHOLDS},
+        iou_sum=sum(s.iou_sum for s in scores),
+        found_dice_sum=sum(s.found_dice_sum for s in scores),
+        truth_dice_sum=sum(s.truth_dice_sum for s in scores),
+        seg_sum=sum(s.seg_sum for s in scores),
+        found_foreground=sum(s.found_foreground for s in scores),
+        truth_foreground=sum(s.truth_foreground for s in scores),
+        shared_foreground=sum(s.shared_foreground for s in scores),
+    )
+
+
+def mean(scores: Sequence[Score]) -> Figures:
+    """The mean of each figure over images: every image weighs the same. DiC is the mean of ``|DiC|``.
+
+    Raises
+    ------
+    BadArgument
+        If there are no scores.
+    """
+    _require(scores)
+    n = len(scores)
+    return Figures(
+        S={f"{t:.2f}": sum(s.S[t] for s in scores) / n for t in THRESHOLDS},
+        S_mean=sum(s.S_mean for s in scores) / n,
+        SBD=sum(s.SBD for s in scores) / n,
+        DiC=sum(abs(s.DiC) for s in scores) / n,
+        foreground_dice=sum(s.foreground_dice for s in scores) / n,
+        PQ=sum(s.PQ for s in scores) / n,
+        SEG=sum(s.SEG for s in scores) / n,
+    )
+
+
+def _require(scores: Sequence[Score]) -> None:
+    if not scores:
+        raise BadArgument("there are no scores to average; score one image at least.")

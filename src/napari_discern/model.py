@@ -1,0 +1,236 @@
+"""Model: a network, and the card that says what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from napari_discern.architecture import Architecture
+from napari_discern.clustering import Clustering, MeanShift
+from napari_discern.device import Precision, enough_memory, find_device, pick_precision
+from napari_discern.errors import BadArgument, BadModel, DiscernError
+from napari_discern.io.atomic import atomic
+from napari_discern.lazy import LazyModule
+from napari_discern.normalise import Normalisation, Percentile
+from napari_discern.params import Params
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_discern.network import EmbeddingNetwork
+else:
+    torch = LazyModule("torch")
+
+CARD, WEIGHTS = "card.json", "weights.safetensors"
+
+
+class Settings(Params):
+    """How a model's output becomes objects; chosen on validation images after training."""
+
+    normalise: Normalisation = Percentile()
+    """How intensities are brought into a common range, once for each image."""
+    cluster: Clustering = MeanShift()
+    """How embeddings are grouped into objects."""
+    foreground: float = Field(0.5, gt=0, lt=1)
+    """How sure the network must be that a pixel belongs to an object."""
+    smallest: int = Field(0, ge=0, json_schema_extra={"unit": "px"})
+    """Smaller objects are left out; pixels in 2D, voxels in 3D."""
+
+
+class Card(Params):
+    """What a model is: architecture, settings, and where it comes from."""
+
+    format: Literal[1] = 1
+    """Version of this card's layout."""
+    name: str = "model"
+    """What it is called in lists."""
+    description: str = ""
+    """What it is for, and what it is not for."""
+    licence: str = ""
+    """Licence of the weights."""
+    data: str = ""
+    """What it was trained on."""
+    architecture: Architecture = Architecture()
+    """What the network is made of."""
+    settings: Settings = Settings()
+    """How its output becomes objects."""
+    object_size: float = Field(30.0, gt=0, json_schema_extra={"unit": "px"})
+    """Median diameter of the training objects."""
+    created: str = ""
+    """Date of training, ISO 8601."""
+    training: dict[str, Any] = Field(default_factory=dict)
+    """Parameters of the training, and how long it went."""
+    scores: dict[str, float] = Field(default_factory=dict)
+    """Scores on the validation images."""
+    weights_sha256: str = ""
+    """SHA-256 of the weights file, hexadecimal."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What a model says of a patch, on the model's device.
+
+    Attributes
+    ----------
+    embedding : float32 tensor of shape (E, \\*S)
+    chance : float32 tensor of shape (K, \\*S)
+        Probability of background (0) and of each semantic class.
+    """
+
+    embedding: torch.Tensor
+    chance: torch.Tensor
+
+    def foreground(self, threshold: float) -> torch.Tensor:
+        """Pixels whose probability of being background is below one minus the threshold, bool (\\*S)."""
+        return self.chance[0] < 1 - threshold
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network with its card, on a device.
+
+    Attributes
+    ----------
+    card : Card
+        What it is.
+    network : EmbeddingNetwork
+        In evaluation mode.
+    device : torch.device
+        Where it runs.
+    precision : "auto", "32", "bf16" or "16"
+        Arithmetic of the network.
+    """
+
+    card: Card
+    network: EmbeddingNetwork
+    device: torch.device
+    precision: Precision = "auto"
+
+    @classmethod
+    def create(cls, card: Card, device: str = "auto") -> Self:
+        """A model with random weights."""
+        from napari_discern.network import EmbeddingNetwork
+
+        where = find_device(device)
+        network = EmbeddingNetwork(card.architecture).to(where).eval()
+        if card.architecture.ndim == 2:  # what convolutions are fastest on
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(card, network, where)
+
+    def embed(self, patch: np.ndarray) -> Embedded:
+        """Run the network on a normalised patch, float32 (C, \\*S).
+
+        Raises
+        ------
+        BadArgument
+            If the patch has other channels or dimensions than the model was made for.
+        OutOfMemory
+            If the device cannot hold the patch; use a smaller tile.
+        """
+        self.check(patch.shape[0], patch.ndim - 1)
+        advice = f"{self.device} cannot hold a tile of {patch.shape[1:]} pixels; take smaller ones with --tile."
+        with enough_memory(advice), torch.inference_mode(), self._autocast():
+            image = torch.from_numpy(np.ascontiguousarray(patch, dtype=np.float32)).to(self.device)[None]
+            output = self.network(image)
+            return Embedded(output.embedding[0], torch.softmax(output.logits[0], dim=0))
+
+    def check(self, channels: int, ndim: int) -> None:
+        """Refuse images that this model was not made for, in words that say what fits."""
+        made = self.card.architecture
+        if (channels, ndim) != (made.channels, made.ndim):
+            raise BadArgument(
+                f"model {self.card.name!r} was made for {made.ndim}D images with {made.channels} channel(s), "
+                f"not {ndim}D with {channels}. Choose another model, or the channel that it knows."
+            )
+
+    def with_settings(self, settings: Settings) -> Self:
+        """The same network with other settings in its card."""
+        return replace(self, card=self.card.model_copy(update={"settings": settings}))
+
+    def save(self, path: Path, overwrite: bool = False) -> Self:
+        """Write card and weights into a folder, whole or not at all; returns the model as saved."""
+        from safetensors.torch import save
+
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
+        weights = save(tensors)
+        card = self.card.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
+        with atomic(path, overwrite) as folder:
+            folder.mkdir()
+            (folder / WEIGHTS).write_bytes(weights)
+            (folder / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        return replace(self, card=card)
+
+    @classmethod
+    def load(cls, path: Path, device: str = "auto") -> Self:
+        """Read a model folder. Nothing in it is executed.
+
+        Raises
+        ------
+        BadModel
+            If the card or the weights are missing, cut off, edited, or do not fit one another.
+        DeviceUnavailable
+            If this machine has no such device.
+        """
+        card, weights = read_card(path), path / WEIGHTS
+        if not weights.is_file():
+            raise BadModel(f"{path}: {WEIGHTS} is missing; copy the whole model folder.")
+        content = weights.read_bytes()
+        if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+            raise BadModel(f"{weights} is not the file that {CARD} describes (cut off or changed); copy it anew.")
+        model = cls.create(card, device)
+        _fill(model.network, content, weights)
+        return model
+
+    def _autocast(self) -> torch.autocast:
+        picked = pick_precision(self.precision, self.device)
+        kind = torch.float16 if picked == "16-mixed" else torch.bfloat16
+        return torch.autocast(self.device.type, kind, enabled=picked != "32-true")
+
+
+def find_objects(embedded: Embedded, settings: Settings) -> np.ndarray:
+    """Cluster an embedded patch into labels, uint32 (\\*S), ids 1..N.
+
+    Raises
+    ------
+    OutOfMemory
+        If the device cannot cluster so many pixels; use a smaller tile.
+    """
+    size = tuple(embedded.embedding.shape[1:])
+    with enough_memory(f"too little memory to cluster a tile of {size} pixels; take smaller ones with --tile."):
+        labels = settings.cluster(embedded.embedding, embedded.foreground(settings.foreground)).cpu().numpy()
+    return drop_small(labels, settings.smallest)
+
+
+def drop_small(labels: np.ndarray, smallest: int) -> np.ndarray:
+    """Leave out objects of fewer pixels and number the others 1..N; uint32."""
+    size = np.bincount(labels.ravel())
+    keep = size >= max(1, smallest)
+    keep[:1] = False
+    return np.asarray((np.cumsum(keep) * keep).astype(np.uint32)[labels])
+
+
+def read_card(path: Path) -> Card:
+    """The card of a model folder; the weights are not looked at."""
+    file = path / CARD
+    if not file.is_file():
+        raise BadModel(f"{path} is not a model folder: it has no {CARD}.")
+    try:
+        return Card.from_dict(json.loads(file.read_text(encoding="utf-8")), str(file))
+    except (ValueError, RecursionError, DiscernError) as error:
+        raise BadModel(f"{file} is cut off, edited or of an unknown version: {error}") from error
+
+
+def _fill(network: EmbeddingNetwork, content: bytes, where: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        network.load_state_dict(load(content))
+    except (SafetensorError, RuntimeError) as error:
+        raise BadModel(f"{where} does not fit its card: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,64 @@
+"""Progress: what a pipeline yields, and where it can be stopped.
+
+A pipeline is a generator. Each `Progress` that it yields is the report *and* the place to stop: closing the
+generator there ends the work and runs its clean-up. Its result is the generator's return value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a pipeline has come.
+
+    Attributes
+    ----------
+    stage : str
+        What is being done, in a word or two ("embed", "train").
+    done, total : float
+        Amount done and amount in all, in the same unit. `total` is 0 where it cannot be known.
+    values : mapping of str to float
+        Figures worth showing beside the bar (losses, scores), by name.
+    """
+
+    stage: str
+    done: float
+    total: float
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def fraction(self) -> float:
+        """Share done, 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total > 0 else 0.0
+
+
+Steps: TypeAlias = Generator[Progress, None, T]
+"""A pipeline: yields `Progress`, returns its result."""
+
+
+def run(steps: Steps[T], report: Callable[[Progress], object] | None = None) -> T:
+    """Run a pipeline to its end and return its result.
+
+    Parameters
+    ----------
+    steps : generator of Progress
+        What a pipeline function returned.
+    report : callable, optional
+        Called with each `Progress`. If it raises, the pipeline is closed and the error passed on.
+    """
+    try:
+        while True:
+            progress = next(steps)
+            if report is not None:
+                report(progress)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        steps.close()

@@ -1,0 +1,41 @@
+"""Recipe: everything that turns an image into its objects, as one file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from napari_discern.device import Precision
+from napari_discern.model import Card, Settings
+
+
+class Recipe(Settings):
+    """How objects were found, or are to be: the model, its settings, and how the image is cut into tiles."""
+
+    model: str
+    """Name of a bundled model, or path of a model folder."""
+    weights_sha256: str = ""
+    """SHA-256 of the weights the recipe was made with; other weights are refused. Empty takes any."""
+    version: str = ""
+    """Version of napari-discern that wrote the recipe."""
+    tile: Annotated[int, Field(ge=8)] | Literal["auto"] = Field("auto", json_schema_extra={"unit": "px"})
+    """Side of a tile without its halo; auto is 1024 in 2D and 96 in 3D."""
+    halo: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", json_schema_extra={"unit": "px"})
+    """How far a tile looks beyond its border; auto is one and a half objects, at least 32 in 2D."""
+    device: str = "auto"
+    """Where the network runs: auto, cpu, cuda, cuda:1."""
+    precision: Precision = "auto"
+    """Bits of the network's arithmetic; auto takes bfloat16 where the hardware is fast at it."""
+
+    def cut(self, card: Card) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Size of a tile's core and halo along each axis of the model, in pixels.
+
+        Along coarser axes the halo is as much narrower. It is a pixel at least, which stitching needs, and half
+        a core at most.
+        """
+        ndim = card.architecture.ndim
+        tile = self.tile if self.tile != "auto" else {2: 1024, 3: 96}[ndim]
+        halo = self.halo if self.halo != "auto" else max({2: 32, 3: 8}[ndim], round(1.5 * card.object_size))
+        spacing = card.architecture.spacing or (1.0,) * ndim
+        return (tile,) * ndim, tuple(max(1, min(round(halo * min(spacing) / s), tile // 2)) for s in spacing)

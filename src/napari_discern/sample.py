@@ -1,0 +1,232 @@
+"""Sample: training crops from labelled images, augmented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+
+from napari_discern.errors import BadArgument
+from napari_discern.image import Image
+from napari_discern.instances import Instances
+from napari_discern.lazy import LazyModule
+from napari_discern.normalise import Scaling
+from napari_discern.params import Params
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = LazyModule("torch")
+
+UNKNOWN = -1
+"""Label of a pixel of which nothing is known: neither pulled, pushed nor scored."""
+
+
+class Augmentation(Params):
+    """Random changes to training crops, drawn anew for each crop (MONAI's transforms)."""
+
+    flip: bool = True
+    """Mirror along each axis, half of the time."""
+    rotate: float = Field(180.0, ge=0, le=180, json_schema_extra={"unit": "degree"})
+    """Largest rotation in the image plane, either way; 180 is the full circle."""
+    shrink: float = Field(0.7, gt=0, le=1)
+    """Smallest scale."""
+    grow: float = Field(1.5, ge=1)
+    """Largest scale."""
+    brightness: float = Field(0.1, ge=0)
+    """Largest shift of all intensities, as a share of the image's range."""
+    contrast: float = Field(0.3, ge=0, lt=1)
+    """Largest relative change of the contrast, either way."""
+    gamma: float = Field(0.4, ge=0, lt=1)
+    """Gamma is drawn between 1 - gamma and 1 / (1 - gamma)."""
+    noise: float = Field(0.05, ge=0)
+    """Largest standard deviation of added Gaussian noise, as a share of the image's range."""
+    blur: float = Field(1.0, ge=0, json_schema_extra={"unit": "px"})
+    """Largest standard deviation of a Gaussian blur."""
+
+    @property
+    def reach(self) -> float:
+        """How much larger than the crop a window must be to fill it under any rotation and scale."""
+        return (2**0.5 if self.rotate else 1.0) / self.shrink
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled image, ready to be cropped.
+
+    Attributes
+    ----------
+    image : Image
+        Read crop by crop.
+    truth : Instances
+        Its objects.
+    scaling : Scaling
+        Its normalisation.
+    """
+
+    image: Image
+    truth: Instances
+    scaling: Scaling
+
+    def __post_init__(self) -> None:
+        if self.image.spatial_shape != self.truth.shape:
+            raise BadArgument(
+                f"{self.image.name}: the image is {self.image.spatial_shape} and its labels are {self.truth.shape} "
+                f"pixels along {self.image.spatial_axes}; they must be of one size."
+            )
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """Labels and classes, int32 (2, \\*S).
+
+        A pixel that several objects share is foreground, but of unknown object: one embedding cannot be two.
+        """
+        shared = (self.truth.planes > 0).sum(axis=0) > 1
+        labels = np.where(shared, UNKNOWN, self.truth.planes.max(axis=0).astype(np.int32))
+        return np.stack([labels, self.truth.foreground]).astype(np.int32)
+
+    @cached_property
+    def inside(self) -> np.ndarray:
+        """Flat indices of the foreground pixels."""
+        return np.flatnonzero(self.truth.foreground)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops for one training step: image float32 (B, C, \\*S), labels and classes int64 (B, \\*S)."""
+
+    image: torch.Tensor
+    labels: torch.Tensor
+    classes: torch.Tensor
+
+
+class Sampler:
+    """Draws augmented crops; the same seed gives the same crops.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        What to draw from; each is drawn with the square root of its size as weight.
+    crop : sequence of int
+        Size of a crop along each spatial axis, in pixels.
+    augmentation : Augmentation
+        How crops are changed.
+    objects : float
+        Share of the crops that are centred on a random foreground pixel; the others lie anywhere.
+    seed : int
+        Seed of everything random here.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        crop: Sequence[int],
+        augmentation: Augmentation,
+        objects: float = 0.8,
+        seed: int = 0,
+    ) -> None:
+        if not any(len(e.inside) for e in examples):
+            raise BadArgument("no training image has a labelled object; label some first.")
+        self.examples, self.crop, self.objects = list(examples), tuple(crop), objects
+        sizes = np.array([np.prod(e.image.spatial_shape) for e in examples], float)
+        self.chance = np.sqrt(sizes) / np.sqrt(sizes).sum()
+        self.window = tuple(int(np.ceil(n * augmentation.reach)) for n in self.crop)
+        if len(self.crop) == 3:
+            self.window = (self.crop[0], *self.window[1:])
+        self.transform = _transform(augmentation, self.crop)
+        self.reseed(seed)
+
+    def reseed(self, seed: int) -> None:
+        """Start the random choices anew."""
+        self.random = np.random.default_rng(seed)
+        self.transform.set_random_state(seed)
+
+    def draw(self, size: int) -> Batch:
+        """A batch of `size` crops."""
+        images, targets = zip(*(self._draw_one() for _ in range(size)), strict=True)
+        labels, classes = torch.stack(targets).long().sub(1).unbind(1)
+        return Batch(torch.stack(images), labels, classes)
+
+    def _draw_one(self) -> tuple[torch.Tensor, torch.Tensor]:
+        example = self.examples[self.random.choice(len(self.examples), p=self.chance)]
+        image, targets = _cut(example, self._corner(example), self.window)
+        out = self.transform({"image": image, "targets": targets + 1})
+        return out["image"], out["targets"]
+
+    def _corner(self, example: Example) -> list[int]:
+        """First pixel of a window; it may lie outside the image."""
+        shape = example.image.spatial_shape
+        if self.random.random() < self.objects and len(example.inside):
+            point = np.unravel_index(self.random.choice(example.inside), shape)
+        else:
+            point = tuple(self.random.integers(n) for n in shape)
+        jitter = [self.random.integers(-n // 4, n // 4 + 1) for n in self.crop]
+        centre = [_keep_inside(c + j, n, size) for c, j, n, size in zip(point, jitter, self.crop, shape, strict=True)]
+        return [c - w // 2 for c, w in zip(centre, self.window, strict=True)]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a labelled image to score a model on: normalised pixels float32 (C, \\*S), and its true objects."""
+
+    patch: np.ndarray
+    truth: Instances
+
+
+def cut_window(example: Example, side: Mapping[int, int] = MappingProxyType({2: 512, 3: 96})) -> Window:
+    """The middle of an image, `side` pixels along each axis by its dimensions, or all of a smaller one."""
+    shape = example.image.spatial_shape
+    sides = [min(n, side[len(shape)]) for n in shape]
+    region = tuple(slice((n - s) // 2, (n - s) // 2 + s) for n, s in zip(shape, sides, strict=True))
+    return Window(example.scaling(example.image.read(region)), example.truth.crop(region))
+
+
+def _keep_inside(centre: int, crop: int, size: int) -> int:
+    """The centre nearest to the one asked for whose crop lies inside the image, where the image is that large."""
+    return int(np.clip(centre, crop // 2, size - crop // 2)) if size > crop else size // 2
+
+
+def _cut(example: Example, corner: Sequence[int], window: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Normalised pixels and targets of a window; outside the image it is mirrored, and unknown."""
+    shape = example.image.spatial_shape
+    region = tuple(slice(max(0, c), max(0, min(n, c + w))) for c, w, n in zip(corner, window, shape, strict=True))
+    pads = [(r.start - c, c + w - r.stop) for c, w, r in zip(corner, window, region, strict=True)]
+    image = example.scaling(example.image.read(region))
+    image = np.pad(image, [(0, 0), *pads], mode="symmetric")
+    targets = np.pad(example.targets[(slice(None), *region)], [(0, 0), *pads], constant_values=UNKNOWN)
+    return image, targets
+
+
+def _transform(a: Augmentation, crop: Sequence[int]) -> Any:
+    """MONAI's transforms for a window: geometry for image and targets, intensities for the image."""
+    from monai import transforms as mt
+
+    both, flat = ["image", "targets"], len(crop) == 2
+    angle = float(np.deg2rad(a.rotate))
+    blur = (0.2, max(0.2, a.blur))
+    zoom = [(1 / a.grow - 1, 1 / a.shrink - 1)] * len(crop)
+    return mt.Compose(
+        [
+            *(mt.RandFlipd(both, prob=0.5 * a.flip, spatial_axis=axis) for axis in range(len(crop))),
+            mt.RandAffined(
+                both,
+                prob=1.0,
+                rotate_range=angle if flat else (angle, 0.0, 0.0),
+                scale_range=zoom if flat else [(0.0, 0.0), *zoom[1:]],
+                spatial_size=tuple(crop),
+                mode=("bilinear", "nearest"),
+                padding_mode=("reflection", "zeros"),
+            ),
+            mt.RandAdjustContrastd("image", prob=0.5 * bool(a.gamma), gamma=(1 - a.gamma, 1 / (1 - a.gamma))),
+            mt.RandScaleIntensityd("image", factors=a.contrast, prob=0.5),
+            mt.RandShiftIntensityd("image", offsets=a.brightness, prob=0.5),
+            mt.RandGaussianSmoothd("image", sigma_x=blur, sigma_y=blur, sigma_z=blur, prob=0.15 * bool(a.blur)),
+            mt.RandGaussianNoised("image", prob=0.3 * bool(a.noise), std=a.noise),
+            mt.EnsureTyped(both, track_meta=False),
+        ]
+    )

@@ -1,0 +1,52 @@
+"""Outline: roundish flat shapes, bounded by an ellipse with waves along its rim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """An ellipse whose rim goes in and out.
+
+    Attributes
+    ----------
+    along, across : float
+        Half axes in pixels.
+    waves : array of shape (K,), complex
+        Wave k + 1 goes in and out k + 1 times around; its absolute value is its height as a share of the radius.
+    """
+
+    along: float
+    across: float
+    waves: np.ndarray
+
+    def distance(self, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where points lie, `u` along and `v` across, in pixels from the centre.
+
+        Returns
+        -------
+        from_centre, to_rim : arrays of the shape of the points, float64
+            Distance to the centre, and from the centre to the rim in the same direction.
+        """
+        from_centre = np.sqrt(u * u + v * v) + 1e-9
+        cos, sin = u / from_centre, v / from_centre
+        steep = np.sqrt((self.across * cos) ** 2 + (self.along * sin) ** 2)
+        to_rim = self.along * self.across / np.maximum(steep, min(self.along, self.across))
+        return from_centre, to_rim * (1.0 + self._wave(cos + 1j * sin))
+
+    def _wave(self, direction: np.ndarray) -> np.ndarray:
+        """Height of all waves in a direction (unit complex numbers), by Horner's rule."""
+        total = np.zeros_like(direction)
+        for wave in self.waves[::-1]:
+            total = (total + wave) * direction
+        height: np.ndarray = total.real
+        return height
+
+
+def random_waves(rng: np.random.Generator, heights: np.ndarray) -> np.ndarray:
+    """Waves of random height up to `heights` and random phase, complex, of the same shape."""
+    phase = rng.uniform(0.0, 2.0 * np.pi, len(heights))
+    return heights * rng.uniform(0.0, 1.0, len(heights)) * (np.cos(phase) + 1j * np.sin(phase))

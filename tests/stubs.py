@@ -1,0 +1,101 @@
+"""Small stand-ins that several tests share: tiny cards, discs to find, networks that know the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_discern.architecture import Architecture
+from napari_discern.backbones import SegResNet
+from napari_discern.clustering import MeanShift
+from napari_discern.image import Image
+from napari_discern.instances import Instances
+from napari_discern.model import Card, Model, Settings
+from napari_discern.network import Output
+from napari_discern.normalise import Percentile
+
+LINEAR = Percentile(low=0, high=100, cofactor=0)
+"""Keeps the ratios of intensities: 0 stays 0 and the brightest pixel becomes 1."""
+
+
+def tiny(**architecture: Any) -> Card:
+    """The card of a network with few weights."""
+    parts = {"backbone": SegResNet(filters=8, levels=2), "features": 8, "embedding": 4, **architecture}
+    return Card(architecture=Architecture(**parts), object_size=8)
+
+
+class ByIntensity(nn.Module):
+    """A network whose embedding is the intensity of the first channel: an id painted there is an object found."""
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.gain, self.seen = gain, []
+
+    def forward(self, image: Tensor) -> Output:
+        self.seen.append(tuple(image.shape))
+        value = image[:, :1]
+        logits = torch.cat([torch.zeros_like(value), torch.where(value > 1e-4, 9.0, -9.0)], 1)
+        return Output(torch.cat([self.gain * value, torch.zeros_like(value)], 1), logits)
+
+
+class Fixed(nn.Module):
+    """A network that says the same whatever it sees: an embedding (E, *S), and how sure it is of foreground (*S)."""
+
+    def __init__(self, embedding: np.ndarray, foreground: np.ndarray) -> None:
+        super().__init__()
+        self.embedding = torch.from_numpy(embedding.astype(np.float32))
+        sure = torch.logit(torch.from_numpy(foreground.astype(np.float32)), eps=1e-4)
+        self.logits = torch.stack([torch.zeros_like(sure), sure])
+
+    def forward(self, image: Tensor) -> Output:
+        return Output(self.embedding[None], self.logits[None])
+
+
+def stub(network: nn.Module, ndim: int = 2, channels: int = 1, spacing: Sequence[float] = (), **settings: Any) -> Model:
+    """A model around any network."""
+    settings = {"normalise": LINEAR, "cluster": MeanShift(bandwidth=1.0), **settings}
+    card = tiny(ndim=ndim, channels=channels, spacing=tuple(spacing))
+    return Model(card.model_copy(update={"settings": Settings(**settings)}), network, torch.device("cpu"))
+
+
+def knowing(truth: np.ndarray, channels: int = 1, spacing: Sequence[float] = (), **settings: Any) -> Model:
+    """A model that finds the ids painted into an image, whatever their number."""
+    return stub(ByIntensity(4.0 * max(1, int(truth.max()))), truth.ndim, channels, spacing, **settings)
+
+
+def same_partition(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two label images hold the same objects, whatever their ids."""
+    pairs = np.unique(np.stack([one.ravel(), other.ravel()]).astype(np.int64), axis=1)
+    if ((pairs == 0).sum(axis=0) == 1).any():
+        return False
+    return all(len(np.unique(side)) == len(side) for side in pairs)
+
+
+def balls(shape: Sequence[int], radius: Sequence[float], number: int, seed: int = 0) -> np.ndarray:
+    """Ellipsoids of one radius that do not touch, as many as fit of the number asked for; uint32, ids 1..N."""
+    random, labels = np.random.default_rng(seed), np.zeros(shape, np.uint32)
+    axes = np.meshgrid(*map(np.arange, shape), indexing="ij")
+    for _ in range(20 * number):
+        centre = [random.integers(n) for n in shape]
+        squared = sum(((a - c) / r) ** 2 for a, c, r in zip(axes, centre, radius, strict=True))
+        grown = sum(((a - c) / (r + 1.5)) ** 2 for a, c, r in zip(axes, centre, radius, strict=True))
+        if not labels[grown <= 1].any():
+            labels[squared <= 1] = labels.max() + 1
+        if labels.max() == number:
+            break
+    return labels
+
+
+def discs(number: int, size: int = 64, radius: float = 7.0) -> list[tuple[Image, Instances]]:
+    """Pictures of bright discs on a dark ground, with their labels."""
+    pictures = []
+    for k in range(number):
+        truth = balls((size, size), (radius, radius), 8, seed=k)
+        noise = np.random.default_rng(k).normal(0, 5, truth.shape)
+        pixels = (np.where(truth > 0, 200, 30) + noise).astype(np.float32)
+        pictures.append((Image(pixels, "yx", name=f"discs{k}"), Instances.from_labels(truth)))
+    return pictures

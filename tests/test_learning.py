@@ -1,0 +1,467 @@
+"""Learning: from a handful of discs to a model that finds them; stopping, going on, and what is refused."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stubs import LINEAR, balls, discs, tiny
+
+from napari_discern import learning, loop, tuning
+from napari_discern.backbones import BasicUNet, SegResNet
+from napari_discern.errors import BadArgument, BadModel, OutOfMemory, TrainingFailed
+from napari_discern.image import Image
+from napari_discern.instances import Instances
+from napari_discern.learning import BEST, LAST, Labelled, object_size, train
+from napari_discern.loop import Loop, crop_size
+from napari_discern.losses import Discriminative
+from napari_discern.metrics import score
+from napari_discern.model import CARD, WEIGHTS, Card, Model, Settings, read_card
+from napari_discern.normalise import Percentile
+from napari_discern.progress import Progress, run
+from napari_discern.sample import Augmentation
+from napari_discern.segmentation import segment
+from napari_discern.training import Training
+from napari_discern.tuning import mean_score, windows
+
+
+def training(steps: int | None = 2, **parts: Any) -> Training:
+    """A training that takes next to no time."""
+    quick = {
+        "steps": steps,
+        "batch": 2,
+        "crop": 16,
+        "checks": 1,
+        "device": "cpu",
+        "precision": "32",
+        "backbone": SegResNet(filters=8, levels=2),
+        "features": 8,
+        "embedding": 4,
+    }
+    return Training(**{**quick, **parts})
+
+
+def small(number: int = 2, **image: Any) -> list[tuple[Image, Instances]]:
+    return discs(number, 24, 3.0)
+
+
+def weights(model: Model) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.network.state_dict().items()}
+
+
+def same(one: Model, other: Model) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(weights(one).values(), weights(other).values(), strict=True))
+
+
+@pytest.fixture(autouse=True)
+def _few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few settings to choose from, to save time."""
+    for name, values in (("BANDWIDTHS", (1.0, 1.5)), ("FOREGROUNDS", (0.5,)), ("SMALLEST", (0.1,))):
+        monkeypatch.setattr(tuning, name, values)
+
+
+class Taught:
+    """A model that was trained on four pictures of discs, and what was reported meanwhile."""
+
+    def __init__(self) -> None:
+        self.training = training(
+            40,
+            crop=64,
+            rate=5e-3,
+            warmup=5,
+            average=0.9,
+            checks=2,
+            backbone=SegResNet(filters=8, levels=3),
+            augmentation=Augmentation(shrink=1, grow=1),
+        )
+        self.seen: list[Progress] = []
+        self.model = run(train(self.training, discs(4)), self.seen.append)
+
+    def stage(self, name: str) -> list[Progress]:
+        return [progress for progress in self.seen if progress.stage == name]
+
+
+@pytest.fixture(scope="module")
+def taught() -> Taught:
+    return Taught()
+
+
+def test_the_loss_falls(taught: Taught) -> None:
+    losses = [p.values["embedding"] + p.values["foreground"] for p in taught.stage("train")]
+    assert len(losses) == 40
+    assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
+
+
+def test_discs_are_found_that_nobody_found_before(taught: Taught) -> None:
+    torch.manual_seed(0)
+    untaught = Model.create(taught.model.card, "cpu")
+    settings = untaught.card.settings
+    examples = [learning.Example(i, t, settings.normalise(i)) for i, t in discs(4)]
+    assert mean_score(untaught, windows(examples, 0)) < 0.4
+    assert taught.model.card.scores["S_mean"] > 0.7
+    image, truth = discs(6)[-1]  # never shown
+    assert score(run(segment(image, taught.model)), truth).S_mean > 0.6
+
+
+def test_the_card_says_how_it_came_to_be(taught: Taught, tmp_path: Path) -> None:
+    saved = taught.model.save(tmp_path / "model")
+    card = read_card(tmp_path / "model")
+    assert card == saved.card
+    assert card.training["steps_done"] == 40
+    assert Training(**{k: v for k, v in card.training.items() if k in Training.model_fields}) == taught.training
+    assert datetime.date.fromisoformat(card.created)
+    assert 13 <= card.object_size <= 15
+    assert card.architecture.backbone == taught.training.backbone
+    assert card.object_size / 10 < card.architecture.coordinate_scale < card.object_size / 2
+    assert card.scores["S_mean"] == taught.seen[-1].values["S_mean"]
+    assert not taught.model.network.training
+
+
+def test_progress_rises_to_the_end(taught: Taught) -> None:
+    for stage in ("train", "validate", "choose settings"):
+        fractions = [p.fraction for p in taught.stage(stage)]
+        assert fractions == sorted(fractions)
+        assert fractions[-1] == 1
+    assert [p.values["step"] for p in taught.stage("validate")] == [20, 40]
+    assert [p.values["step"] for p in taught.stage("train")] == list(range(1, 41))
+
+
+def test_the_same_seed_and_steps_give_the_same_weights_bit_for_bit() -> None:
+    one, again, other = (run(train(training(3, seed=seed), small())) for seed in (5, 5, 6))
+    assert same(one, again)
+    assert one.card.settings == again.card.settings
+    assert not same(one, other)
+
+
+class Clock:
+    """A clock that moves on by so many seconds each time it is looked at."""
+
+    def __init__(self, tick: float) -> None:
+        self.begin, self.ticks = loop.time.monotonic(), itertools.count()
+        self.tick = tick
+        self.now = self.begin
+
+    def monotonic(self) -> float:
+        self.now = self.begin + self.tick * next(self.ticks)
+        return self.now
+
+
+def test_minutes_bound_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, seen = Clock(4.0), []
+    for module in (loop, learning):
+        monkeypatch.setattr(module, "time", clock)
+    model = run(
+        train(training(None, minutes=2, checks=3), small()), lambda p: seen.append((p, clock.now - clock.begin))
+    )
+    steps = [(p, passed) for p, passed in seen if p.stage == "train"]
+    assert len(steps) >= 5
+    assert [p.fraction >= 1 for p, _ in steps] == [False] * (len(steps) - 1) + [True]
+    assert 0.9 * 120 < steps[-1][1] <= 120
+    assert len([p for p, _ in seen if p.stage == "validate"]) == 3
+    assert model.card.training["minutes_done"] == pytest.approx(2, abs=0.4)
+
+
+def stop(steps: Iterator[Progress], stage: str, count: int) -> None:
+    """Close a pipeline at a stage's report of that number."""
+    for progress in steps:
+        count -= progress.stage == stage
+        if not count:
+            steps.close()
+            return
+    pytest.fail("the training ended before it could be stopped")
+
+
+@pytest.mark.parametrize(("stage", "count"), [("train", 4), ("validate", 1), ("validate", 2)])
+def test_a_stopped_training_leaves_its_best_model(tmp_path: Path, stage: str, count: int) -> None:
+    stop(train(training(8, checks=4), small(), folder=tmp_path / "kept"), stage, count)
+    assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == [BEST, LAST]
+    assert sorted(p.name for p in (tmp_path / "kept" / BEST).iterdir()) == [CARD, WEIGHTS]
+    model = Model.load(tmp_path / "kept" / BEST, "cpu")
+    assert run(segment(small(1)[0][0], model)).shape == (24, 24)
+
+
+def test_a_training_stopped_at_once_leaves_no_model(tmp_path: Path) -> None:
+    stop(train(training(8), small(), folder=tmp_path / "kept"), "train", 1)
+    assert not (tmp_path / "kept" / BEST).exists()
+
+
+def test_the_model_that_scored_best_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values, models = iter([0.2, 0.7, 0.7, 0.1]), []
+
+    def scored(model: Model, checks: Any) -> float:
+        models.append(model)
+        return next(values)
+
+    monkeypatch.setattr(learning, "mean_score", scored)
+    kept = run(train(training(4, checks=4, average=0.0, warmup=0), small(), folder=tmp_path / "kept"))
+    assert not same(models[1], models[2])
+    assert same(kept, models[1])
+    assert same(Model.load(tmp_path / "kept" / BEST, "cpu"), models[1])
+
+
+def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
+    stop(train(training(6, checks=3), small(), folder=tmp_path), "train", 3)
+    seen: list[Progress] = []
+    model = run(train(training(6, checks=3), small(), folder=tmp_path, resume=True), seen.append)
+    assert [p.values["step"] for p in seen if p.stage == "train"] == [4, 5, 6]
+    assert [p.values["step"] for p in seen if p.stage == "validate"] == [4, 6]
+    assert model.card.training["steps_done"] == 6
+
+
+def test_going_on_never_loses_the_best_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = iter([0.9, 0.3])
+    monkeypatch.setattr(learning, "mean_score", lambda *_: next(values))
+    stop(train(training(4, checks=2, average=0.0), small(), folder=tmp_path), "validate", 1)
+    before = Model.load(tmp_path / BEST, "cpu")
+    after = run(train(training(4, checks=2, average=0.0), small(), folder=tmp_path, resume=True))
+    assert same(before, after)
+
+
+def test_going_on_with_other_parameters_is_refused(tmp_path: Path) -> None:
+    stop(train(training(6), small(), folder=tmp_path), "train", 1)
+    with pytest.raises(BadArgument, match=r"rate was .* is 0\.1"):
+        run(train(training(6, rate=0.1), small(), folder=tmp_path, resume=True))
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut off"])
+def test_a_broken_checkpoint_is_refused(tmp_path: Path, harm: str) -> None:
+    stop(train(training(6), small(), folder=tmp_path), "train", 1)
+    for file in (tmp_path / LAST).iterdir():
+        content = file.read_bytes()
+        file.unlink() if harm == "missing" else file.write_bytes(content[: len(content) // 2])
+    with pytest.raises(BadModel, match="no whole checkpoint"):
+        run(train(training(6), small(), folder=tmp_path, resume=True))
+
+
+def test_going_on_needs_a_folder() -> None:
+    with pytest.raises(BadArgument, match="folder"):
+        run(train(training(), small(), resume=True))
+
+
+def test_a_checkpoint_is_saved_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[int] = []
+    monkeypatch.setattr(learning, "save_checkpoint", lambda folder, loop, top: saved.append(loop.step))
+    monkeypatch.setattr(learning, "time", Clock(25.0))  # the minute is over at every third step
+    run(train(training(10), small(), folder=tmp_path))
+    assert saved == [3, 6, 9]
+
+
+@pytest.fixture
+def base() -> Model:
+    torch.manual_seed(3)
+    card = tiny(embedding=3, backbone=SegResNet(filters=16, levels=2)).model_copy(
+        update={"settings": Settings(normalise=LINEAR), "weights_sha256": "5" * 64, "scores": {"S_mean": 0.1}}
+    )
+    return Model.create(card, "cpu")
+
+
+def test_fine_tuning_starts_from_the_weights_of_the_base(base: Model) -> None:
+    before = weights(base)
+    still = training(2, finetune_rate=1e-12, weight_decay=0, backbone=BasicUNet(), embedding=7)
+    model = run(train(still, small(), base=base))
+    assert model.card.architecture == base.card.architecture
+    for name, value in weights(model).items():
+        assert torch.allclose(value, before[name], atol=1e-6), name
+    moved = run(train(training(2, finetune_rate=0.1, warmup=0), small(), base=base))
+    assert not same(moved, model)
+    assert all(torch.equal(value, before[name]) for name, value in weights(base).items())  # the base is as it was
+
+
+def test_fine_tuning_keeps_the_normalisation_of_the_base(base: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    used, normalise = [], Percentile.__call__
+
+    def noting(self: Percentile, image: Image) -> Any:
+        used.append(self)
+        return normalise(self, image)
+
+    monkeypatch.setattr(Percentile, "__call__", noting)
+    model = run(train(training(1), small(), base=base))
+    assert used == [LINEAR] * 4  # two images, to train on and to choose on
+    assert model.card.settings.normalise == LINEAR
+
+
+def test_a_fine_tuned_card_does_not_vouch_for_other_weights(base: Model) -> None:
+    model = run(train(training(1), small(), base=base))
+    assert model.card.weights_sha256 == ""
+    assert model.card.scores != base.card.scores
+
+
+def test_a_base_for_other_images_is_refused(base: Model) -> None:
+    pixels = np.zeros((2, 24, 24), np.float32)
+    with pytest.raises(BadArgument, match="was made for 2D images with 1 channel"):
+        run(train(training(), [(Image(pixels, "cyx"), small(1)[0][1])], base=base))
+
+
+def test_without_images_there_is_nothing_to_learn() -> None:
+    with pytest.raises(BadArgument, match="no labelled image"):
+        run(train(training(), []))
+
+
+def test_without_labels_there_is_nothing_to_learn() -> None:
+    empty = Instances.from_labels(np.zeros((24, 24), np.uint32))
+    with pytest.raises(BadArgument, match="label some"):
+        run(train(training(), [(image, empty) for image, _ in small()]))
+
+
+def flat(channels: int) -> tuple[Image, Instances]:
+    image, truth = small(1)[0]
+    return Image(np.stack([image.data] * channels), "cyx"), truth
+
+
+def deep() -> tuple[Image, Instances]:
+    truth = balls((8, 32, 32), (1.2, 5, 5), 6)
+    pixels = (200.0 * (truth > 0)).astype(np.float32)
+    where = {"spacing": (4.0, 1.0, 1.0), "unit": "um"}
+    return Image(pixels, "zyx", **where), Instances.from_labels(truth, **where)
+
+
+@pytest.mark.parametrize(
+    ("data", "validation"),
+    [([flat(1), flat(2)], []), ([flat(1), deep()], []), ([flat(1)], [flat(2)]), ([deep()], [flat(1)])],
+    ids=["channels", "dimensions", "channels-to-validate", "dimensions-to-validate"],
+)
+def test_images_of_several_kinds_are_refused(data: Labelled, validation: Labelled) -> None:
+    with pytest.raises(BadArgument, match="one kind at a time"):
+        run(train(training(), data, validation))
+
+
+def test_labels_of_another_size_are_refused() -> None:
+    with pytest.raises(BadArgument, match=r"\(24, 24\).*\(64, 64\)"):
+        run(train(training(), [(small(1)[0][0], discs(1)[0][1])]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_ends_the_training(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+    monkeypatch.setattr(Discriminative, "__call__", lambda self, embedding, labels: embedding.mean() * 0 + value)
+    with pytest.raises(TrainingFailed, match=r"no longer finite at step 0.*learning rate"):
+        run(train(training(), small()))
+
+
+def test_a_step_that_needs_too_much_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Discriminative, "__call__", full)
+    with pytest.raises(OutOfMemory, match=r"--batch"):
+        run(train(training(), small()))
+
+
+def parts(number: int, seed: int, monkeypatch: pytest.MonkeyPatch, validation: int = 0) -> tuple[list[str], list[str]]:
+    """Names of the images that are trained and validated on."""
+    names: list[list[str]] = []
+    empty = Instances.from_labels(np.ones((2, 2), np.uint8))
+    data = [(Image(np.eye(2), "yx", name=f"{k:03d}"), empty) for k in range(number + validation)]
+
+    def note(*arguments: Any) -> None:
+        examples = next(a for a in arguments if isinstance(a, list))
+        names.append([e.image.name for e in examples])
+        if len(names) == 2:
+            raise StopIteration
+
+    monkeypatch.setattr(learning, "windows", note)
+    monkeypatch.setattr(Loop, "start", note)
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        run(train(training(seed=seed), data[:number], data[number:]))
+    return names[1], names[0]
+
+
+@pytest.mark.parametrize(("number", "aside"), [(5, 1), (9, 1), (20, 2), (100, 10)])
+def test_some_images_are_set_aside(number: int, aside: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_on, check_on = parts(number, 0, monkeypatch)
+    assert len(check_on) == aside
+    assert sorted(train_on + check_on) == [f"{k:03d}" for k in range(number)]
+    assert (train_on, check_on) == parts(number, 0, monkeypatch)
+    assert {tuple(check_on)} != {tuple(parts(number, seed, monkeypatch)[1]) for seed in range(1, 6)}
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_of_very_few_images_none_is_spared(
+    number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    train_on, check_on = parts(number, 0, monkeypatch)
+    assert train_on == check_on == [f"{k:03d}" for k in range(number)]
+    assert "chosen on the training images themselves" in caplog.text
+
+
+def test_images_given_to_validate_on_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parts(6, 0, monkeypatch, validation=2) == ([f"{k:03d}" for k in range(6)], ["006", "007"])
+
+
+def test_volumes_of_flat_voxels_can_be_learnt() -> None:
+    model = run(train(training(2, crop=16), [deep()]))
+    made = model.card.architecture
+    assert (made.ndim, made.spacing) == (3, (4, 1, 1))
+    assert model.card.object_size == pytest.approx(11, abs=1)
+    assert made.coordinate_steps is not None
+    assert np.array(made.coordinate_steps) / made.coordinate_steps[2] == pytest.approx([4, 1, 1])
+    objects = run(segment(deep()[0], model))
+    assert objects.shape == (8, 32, 32)
+
+
+def test_channels_are_those_of_the_images() -> None:
+    model = run(train(training(1), [flat(3)]))
+    assert model.card.architecture.channels == 3
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"), [("auto", 2.0), ("off", None), (6.5, 6.5)], ids=["auto", "off", "a number"]
+)
+def test_the_scale_of_the_coordinates(scale: Any, expected: float | None) -> None:
+    assert run(train(training(1, coordinate_scale=scale), small())).card.architecture.coordinate_scale == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"minutes": 3.0}, {"steps": 0}, {"crop": 0}, {"batch": 0}, {"coordinate_scale": 0.0}, {"coordinate_scale": -2.0}],
+    ids=str,
+)
+def test_a_training_of_nonsense_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadArgument, match=next(iter(change))):
+        Training.from_dict({"steps": 3, **change})
+
+
+def test_the_size_of_objects_is_their_longest_side_in_fine_pixels() -> None:
+    labels = np.zeros((10, 30, 30), np.uint8)
+    labels[0:4, 2:7, 2:5], labels[5:7, 10:19, 2:5], labels[8:9, 20:21, 5:26] = 1, 2, 3
+    where = {"spacing": (0.5, 0.1, 0.1)}
+    assert object_size([Instances.from_labels(labels, **where)]) == 20  # of 20, 10 and 21
+    assert object_size([Instances.from_labels(labels)]) == 9
+    assert object_size([Instances.from_labels(np.zeros((5, 5), int))]) == 30
+
+
+def sized(size: float, levels: int = 3, **architecture: Any) -> Card:
+    backbone = SegResNet(filters=8, levels=levels)
+    return tiny(backbone=backbone, **architecture).model_copy(update={"object_size": size})
+
+
+@pytest.mark.parametrize(
+    ("crop", "card", "expected"),
+    [
+        (64, sized(9), (64, 64)),
+        (50, sized(9), (52, 52)),
+        (8, sized(9, levels=5), (16, 16)),
+        (32, sized(9, ndim=3, spacing=(4, 1, 1)), (8, 32, 32)),
+        (32, sized(9, ndim=3, spacing=(100, 1, 1)), (4, 32, 32)),
+        ("auto", sized(1), (128, 128)),
+        ("auto", sized(20), (160, 160)),
+        ("auto", sized(999), (256, 256)),
+    ],
+)
+def test_crops_fit_objects_voxels_and_network(crop: Any, card: Card, expected: tuple[int, ...]) -> None:
+    assert crop_size(Training(crop=crop), card) == expected
+
+
+def test_automatic_batches_hold_about_as_many_pixels() -> None:
+    def batch(crop: int) -> int:
+        bare = SimpleNamespace(training=Training(), sampler=SimpleNamespace(crop=(crop, crop)))
+        return Loop.batch.fget(bare)  # type: ignore[attr-defined]
+
+    assert [batch(crop) * crop**2 for crop in (128, 192, 256)] == pytest.approx([loop.PIXELS] * 3, rel=0.15)
+    assert batch(1000) == 1

@@ -1,0 +1,224 @@
+"""Architecture, backbones and network: any size in, the same size out, and places where they belong."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from napari_discern.architecture import Architecture
+from napari_discern.backbones import Backbone, BasicUNet, DynUNet, FlexibleUNet, ResidualUNet, SegResNet
+from napari_discern.network import EmbeddingNetwork
+
+SMALL = [
+    SegResNet(filters=8, levels=3),
+    SegResNet(filters=8, levels=2, norm="batch"),
+    SegResNet(filters=8, levels=2, norm="instance"),
+    ResidualUNet(filters=4, levels=3),
+    BasicUNet(filters=4),
+    DynUNet(filters=4, levels=3),
+    DynUNet(filters=4, levels=4, flat_levels=2),
+    FlexibleUNet(),
+    FlexibleUNet(encoder="resnet18"),
+]
+
+
+def name(backbone: Backbone) -> str:
+    """What a test is called after."""
+    return "-".join(str(v) for v in (backbone.kind, *backbone.model_dump(exclude_defaults=True).values()))
+
+
+def small(**values: object) -> Architecture:
+    """A tiny architecture."""
+    return Architecture(**{"backbone": SegResNet(filters=8, levels=2), "features": 4, "embedding": 4, **values})
+
+
+def test_every_member_of_the_family_is_tested():
+    assert {type(b) for b in SMALL} == set(get_args(get_args(Backbone)[0]))
+
+
+@pytest.mark.parametrize("backbone", SMALL, ids=name)
+class TestBackboneContract:
+    @pytest.mark.parametrize(("ndim", "channels"), [(2, 1), (2, 3), (3, 2)])
+    def test_maps_channels_to_features_at_the_same_size(self, backbone, ndim, channels):
+        torch.manual_seed(0)
+        network = backbone(ndim, channels, 5)
+        size = (backbone.multiple,) * (ndim - 1) + (2 * backbone.multiple,)
+        image = torch.randn(2, channels, *size, requires_grad=True)
+        features = network(image)
+        assert features.shape == (2, 5, *size)
+        features.square().mean().backward()
+        gradients = [image.grad, *(p.grad for p in network.parameters() if p.grad is not None)]
+        assert all(g.isfinite().all() for g in gradients)
+        assert image.grad.abs().amax(dim=(0, *range(2, ndim + 2))).gt(0).all(), "a channel is not looked at"
+
+    def test_comes_back_from_json(self, backbone):
+        assert TypeAdapter(Backbone).validate_json(backbone.model_dump_json()) == backbone
+
+    def test_a_network_around_it_takes_any_size(self, backbone):
+        network = EmbeddingNetwork(small(backbone=backbone)).eval()
+        for size in ((1, 1), (17, 30), (backbone.multiple, backbone.multiple + 1)):
+            with torch.inference_mode():
+                output = network(torch.randn(1, 1, *size))
+            assert output.embedding.shape == (1, 4, *size)
+            assert output.logits.shape == (1, 2, *size)
+            assert output.embedding.isfinite().all()
+
+    def test_the_same_seed_gives_the_same_weights(self, backbone):
+        weights = []
+        for _ in range(2):
+            torch.manual_seed(7)
+            weights.append(torch.cat([p.flatten() for p in backbone(2, 1, 4).parameters()]))
+        assert (weights[0] == weights[1]).all()
+
+
+class TestFlatLevels:
+    @pytest.mark.parametrize(("flat_levels", "coarsest"), [(0, (2, 1, 2)), (1, (4, 1, 2)), (2, (8, 1, 2))])
+    def test_leave_depth_as_it_is(self, flat_levels, coarsest):
+        network = DynUNet(filters=4, levels=3, flat_levels=flat_levels)(3, 1, 4)
+        seen: list[torch.Size] = []
+        network.bottleneck.register_forward_hook(lambda _, inputs, output: seen.append(output.shape[2:]))
+        assert network(torch.randn(1, 1, 8, 4, 8)).shape == (1, 4, 8, 4, 8)
+        assert seen == [coarsest]
+
+    def test_mean_nothing_in_the_plane(self):
+        flat, plain = (DynUNet(filters=4, levels=3, flat_levels=n)(2, 1, 4) for n in (2, 0))
+        assert [p.shape for p in flat.parameters()] == [p.shape for p in plain.parameters()]
+
+
+class TestArchitecture:
+    def test_comes_back_from_json_with_its_backbone(self):
+        made = Architecture(
+            ndim=3, channels=2, backbone=DynUNet(flat_levels=2), coordinate_scale=7.5, spacing=(2.0, 0.5, 0.5)
+        )
+        assert Architecture.model_validate_json(made.model_dump_json()) == made
+
+    def test_no_coordinates_no_steps(self):
+        assert Architecture(spacing=(2.0, 1.0)).coordinate_steps is None
+
+    def test_steps_follow_the_spacing(self):
+        """A pixel of the finest axis is 1 / scale; thick slices lie further apart."""
+        made = Architecture(ndim=3, coordinate_scale=10, spacing=(2.0, 0.5, 0.5))
+        assert made.coordinate_steps == pytest.approx((0.4, 0.1, 0.1))
+        assert Architecture(coordinate_scale=4).coordinate_steps == (0.25, 0.25)
+
+    @pytest.mark.parametrize("spacing", [(1.0,), (1.0, 1.0, 1.0), (1.0, 0.0), (-1.0, 1.0)])
+    def test_spacing_that_does_not_fit(self, spacing):
+        with pytest.raises(ValidationError, match="positive number for each of 2 axes"):
+            Architecture(spacing=spacing)
+
+    def test_coordinates_need_room_in_the_embedding(self):
+        with pytest.raises(ValidationError, match="coordinates of 3 axes"):
+            Architecture(ndim=3, embedding=2, coordinate_scale=5)
+        assert Architecture(ndim=3, embedding=2).embedding == 2
+
+
+def silence(network: EmbeddingNetwork) -> EmbeddingNetwork:
+    """Make the embedding head say nothing, so that only what is added to it is left."""
+    for parameter in network.heads["embedding"].parameters():
+        torch.nn.init.zeros_(parameter)
+    return network.eval()
+
+
+class TestHeads:
+    @pytest.mark.parametrize("ndim", [2, 3])
+    def test_sizes(self, ndim):
+        network = EmbeddingNetwork(small(ndim=ndim, channels=3, embedding=6, classes=4))
+        output = network(torch.randn(2, 3, *(4, 5, 6)[:ndim]))
+        assert output.embedding.shape == (2, 6, *(4, 5, 6)[:ndim])
+        assert output.logits.shape == (2, 5, *(4, 5, 6)[:ndim])
+
+    def test_both_reach_the_backbone(self):
+        for head in ("embedding", "logits"):
+            network = EmbeddingNetwork(small())
+            getattr(network(torch.randn(1, 1, 8, 8)), head).square().sum().backward()
+            assert any(p.grad.abs().max() > 0 for p in network.backbone.parameters() if p.grad is not None)
+
+    def test_float32_comes_out_under_autocast(self):
+        """In bfloat16 the coordinates of neighbouring pixels would be one number."""
+        network = silence(EmbeddingNetwork(small(coordinate_scale=10)))
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            output = network(torch.randn(1, 1, 2, 600))
+        assert output.embedding.dtype == output.logits.dtype == torch.float32
+        torch.testing.assert_close(output.embedding[0, 1, 0].diff(), torch.full((599,), 0.1), rtol=1e-3, atol=0)
+
+
+class TestSize:
+    @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 5), (8, 8), (33, 18)])
+    def test_the_edge_is_repeated_and_cut_off_again(self, size):
+        network = EmbeddingNetwork(small(backbone=SegResNet(filters=8, levels=3))).eval()
+        image = torch.randn(1, 1, *size)
+        seen: list[torch.Tensor] = []
+        network.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        with torch.inference_mode():
+            output = network(image)
+        assert output.embedding.shape[2:] == size
+        padded = seen[0]
+        assert all(n % 4 == 0 for n in padded.shape[2:])
+        assert (padded[..., : size[0], : size[1]] == image).all()
+        assert (padded[..., size[0] - 1 :, size[1] - 1 :] == image[..., -1:, -1:]).all()
+
+    def test_no_more_is_added_than_needed(self):
+        network = EmbeddingNetwork(small(ndim=3, backbone=SegResNet(filters=8, levels=3))).eval()
+        seen: list[torch.Size] = []
+        network.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
+        with torch.inference_mode():
+            network(torch.randn(1, 1, 4, 8, 13))
+        assert seen == [(1, 1, 4, 8, 16)]
+
+
+class TestCoordinateChannels:
+    def test_run_from_minus_one_to_one_over_the_image_itself(self):
+        network = EmbeddingNetwork(small(channels=2, coordinate_channels=True))
+        seen: list[torch.Tensor] = []
+        network.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        image = torch.randn(2, 2, 5, 8)
+        network(image)
+        assert seen[0].shape == (2, 4, 6, 8)
+        assert (seen[0][:, :2, :5] == image).all()
+        down, across = seen[0][1, 2:, :5]
+        torch.testing.assert_close(down[:, 3], torch.tensor([-1, -0.5, 0, 0.5, 1]))
+        torch.testing.assert_close(across[2], torch.linspace(-1, 1, 8))
+        assert (down == down[:, :1]).all()
+
+    def test_tell_alike_places_apart(self):
+        """On an even image a convolution says the same everywhere but at the edge."""
+        for told, spread in ((False, False), (True, True)):
+            torch.manual_seed(0)
+            backbone = SegResNet(filters=8, levels=2, norm="batch")
+            network = EmbeddingNetwork(small(backbone=backbone, coordinate_channels=told)).eval()
+            with torch.inference_mode():
+                middle = network(torch.ones(1, 1, 48, 48)).embedding[..., 20:28:2, 20:28:2]
+            assert bool(middle.std(dim=(2, 3)).max() > 1e-5) is spread
+
+
+class TestAddedCoordinates:
+    def test_first_channels_hold_the_place_and_the_others_nothing(self):
+        network = silence(EmbeddingNetwork(small(ndim=3, coordinate_scale=10, spacing=(2.0, 0.5, 0.5))))
+        with torch.inference_mode():
+            z, y, x, rest = network(torch.randn(1, 1, 4, 6, 5)).embedding[0]
+        torch.testing.assert_close(z[:, 2, 2], torch.tensor([-0.8, -0.4, 0.0, 0.4]))
+        torch.testing.assert_close(y[1, :, 2], torch.tensor([-0.3, -0.2, -0.1, 0.0, 0.1, 0.2]))
+        torch.testing.assert_close(x[1, 2], torch.tensor([-0.25, -0.15, -0.05, 0.05, 0.15]))
+        assert not rest.any()
+
+    def test_an_object_that_moves_takes_its_points_along(self):
+        """Moved by 8 pixels, the same texture lies 8 / scale further on, and is otherwise the same."""
+        torch.manual_seed(0)
+        backbone = SegResNet(filters=8, levels=2, norm="batch")
+        network = EmbeddingNetwork(small(backbone=backbone, coordinate_scale=5)).eval()
+        scene = torch.randn(1, 1, 64, 80)
+        with torch.inference_mode():
+            here = network(scene[..., :64]).embedding[..., 24:40, 24:40]
+            there = network(scene[..., 8:72]).embedding[..., 24:40, 16:32]
+        moved = here - there
+        torch.testing.assert_close(moved[:, 1], torch.full_like(moved[:, 1], 8 / 5), rtol=0, atol=1e-4)
+        torch.testing.assert_close(moved[:, [0, 2, 3]], torch.zeros_like(moved[:, :3]), rtol=0, atol=1e-4)
+
+    def test_gradient_reaches_all_channels(self):
+        network = EmbeddingNetwork(small(coordinate_scale=5))
+        network(torch.randn(1, 1, 8, 8)).embedding.square().sum().backward()
+        weight = network.heads["embedding"][1].weight.grad
+        assert (weight.flatten(1).abs().amax(dim=1) > 0).all()
