@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from literal import literal_mean_shift
+from literal import literal_mean_shift, literal_mean_shift_numpy
 from scipy.spatial import cKDTree
 
 from napari_discern.clustering import MeanShift
@@ -82,8 +82,11 @@ def measure(repeats: int, tiny: bool) -> list[dict[str, float | str]]:
     for name, (_, truth) in scenes.items():
         rows.append(row(name, best[name], found[name], truth))
     embedding, truth = scenes["MeanShift, 200 objects"]
-    seconds, labels = clock(lambda: literal_mean_shift(embedding, truth > 0, step.bandwidth))
-    return [*rows, row("literal loop, 200 objects", seconds, labels, truth)]
+    loops = {"torch": literal_mean_shift, "NumPy": literal_mean_shift_numpy}
+    for name, loop in loops.items():
+        seconds, labels = clock(lambda loop=loop: loop(embedding, truth > 0, step.bandwidth))  # type: ignore[misc]
+        rows.append(row(f"literal loop in {name}, 200 objects", seconds, labels, truth))
+    return rows
 
 
 def row(task: str, seconds: float, labels: torch.Tensor, truth: torch.Tensor) -> dict[str, float | str]:
@@ -103,7 +106,10 @@ def main() -> None:
     rows = measure(options.repeats, options.tiny)
     seconds = {line["task"]: float(line["seconds"]) for line in rows}
     ratios = {
-        "literal / MeanShift, 200 objects": seconds["literal loop, 200 objects"] / seconds["MeanShift, 200 objects"],
+        f"literal in {name} / MeanShift, 200 objects": seconds[f"literal loop in {name}, 200 objects"]
+        / seconds["MeanShift, 200 objects"]
+        for name in ("torch", "NumPy")
+    } | {
         "1,000 / 20 objects": seconds["MeanShift, 1000 objects"] / seconds["MeanShift, 20 objects"],
     }
     for line in rows:

@@ -5,6 +5,7 @@ De Brabandere et al. 2017, section 3.2. Slow by nature: one pass over all pixels
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 
@@ -36,6 +37,25 @@ def literal_mean_shift(
     result = torch.zeros(foreground.shape, dtype=torch.int64)
     result[foreground] = labels
     return result
+
+
+def literal_mean_shift_numpy(
+    embedding: torch.Tensor, foreground: torch.Tensor, bandwidth: float, seed: int = 0
+) -> torch.Tensor:
+    """The same loop in plain NumPy, as a paper's reader would write it down; parameters as above."""
+    inside = foreground.numpy()
+    points = np.ascontiguousarray(embedding.numpy()[:, inside].T)
+    labels, random = np.zeros(len(points), np.int64), np.random.default_rng(seed)
+    while len(left := np.flatnonzero(labels == 0)):
+        mean, moved = None, points[random.choice(left)]
+        while mean is None or np.linalg.norm(moved - mean) > 1e-4 * bandwidth:
+            mean = moved
+            selected = (labels == 0) & (np.linalg.norm(points - mean, axis=1) <= bandwidth)
+            moved = points[selected].mean(axis=0)
+        labels[selected] = labels.max() + 1
+    result = np.zeros(inside.shape, np.int64)
+    result[inside] = labels
+    return torch.from_numpy(result)
 
 
 def _select(points: torch.Tensor, free: torch.Tensor, mean: torch.Tensor, bandwidth: float) -> torch.Tensor:

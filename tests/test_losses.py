@@ -96,6 +96,12 @@ class TestDiscriminativeAgainstThePaper:
         embedding = centres.repeat_interleave(3, dim=2) + torch.randn(1, 2, 180, generator=random)
         agree(Discriminative(norm=norm, gamma=0), embedding, labels)
 
+    @pytest.mark.parametrize("norm", [1, 2])
+    def test_objects_all_but_in_one_place(self, norm):
+        """Far from the origin and a thousandth apart, they are still pushed the right way."""
+        embedding = 40 + torch.tensor([[[0.0, 0.002, 0.001, 0.0], [0.0, 0.001, -0.002, 3.0]]])
+        agree(Discriminative(norm=norm, gamma=0), embedding, torch.tensor([[1, 2, 3, 4]]))
+
     def test_volumes(self):
         agree(Discriminative(), *scene(3, 2, (2, 3, 4), 4, 5))
 
@@ -318,10 +324,18 @@ class TestForeground:
         dice = (1 - 1 / 4 + 1 - 1 / 4) / 2
         assert Foreground(boundary=0)(mixed_up, classes, classes).item() == pytest.approx(40 * 3 / 4 + dice, rel=1e-4)
 
+    def test_dice_is_that_of_the_batch(self):
+        """An image without objects has no Dice of its own: (2 * 1 + 1) / (2 + 2 + 1) over both."""
+        labels = torch.tensor([[[1, 1]], [[0, 0]]])
+        assert Foreground()(torch.zeros(2, 2, 1, 2), labels, labels).item() == pytest.approx(math.log(2) + 1 - 3 / 5)
+
     def test_low_precision_goes_in_and_float32_comes_out(self):
-        labels = row(1, 1, 0, 0)
-        loss = Foreground()(torch.zeros(1, 2, 1, 4, dtype=torch.bfloat16), labels, labels)
+        random = torch.Generator().manual_seed(0)
+        logits = torch.randn(2, 2, 40, 40, generator=random).bfloat16()
+        labels = torch.randint(-1, 4, (2, 40, 40), generator=random)
+        loss = Foreground()(logits, labels.clamp_max(1), labels)
         assert loss.dtype == torch.float32
+        torch.testing.assert_close(loss, Foreground()(logits.float(), labels.clamp_max(1), labels))
 
     def test_objects_of_seventy_thousand_are_told_apart(self):
         """Neighbouring large ids must not be rounded into one."""

@@ -109,9 +109,10 @@ class TestWithoutAugmentation:
 class TestMoved:
     """Flips, rotations and scales."""
 
-    def test_image_and_labels_stay_together_to_half_a_pixel(self):
+    @pytest.mark.parametrize("crop", [(32, 32), (48, 8), (9, 40)])
+    def test_image_and_labels_stay_together_to_half_a_pixel(self, crop):
         """Also with more than 65,535 objects."""
-        image, labels, _ = draw([self_telling(300, 280)], (32, 32), MOVED, 24)
+        image, labels, _ = draw([self_telling(300, 280)], crop, MOVED, 16)
         known = labels >= 0
         assert known.mean() > 0.9
         places = np.stack(np.unravel_index(np.maximum(labels, 1) - 1, (300, 280)), axis=1)
@@ -165,11 +166,12 @@ class TestMoved:
         assert (labels == classes).all()
         np.testing.assert_allclose(image, 1, atol=1e-3)
 
-    def test_the_crop_is_filled_where_the_image_is_large(self):
+    @pytest.mark.parametrize("crop", [(32, 32), (64, 12)])
+    def test_the_crop_is_filled_where_the_image_is_large(self, crop):
         """Whatever the angle and scale, a crop in the middle of a large image knows all its pixels."""
         labels = np.zeros((400, 400), int)
         labels[150:250, 150:250] = 1
-        _, labels, _ = draw([example(labels)], (32, 32), MOVED, 30, objects=1.0)
+        _, labels, _ = draw([example(labels)], crop, MOVED, 30, objects=1.0)
         assert (labels != UNKNOWN).all()
 
 

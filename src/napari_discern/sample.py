@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,10 +50,11 @@ class Augmentation(Params):
     blur: float = Field(1.0, ge=0, json_schema_extra={"unit": "px"})
     """Largest standard deviation of a Gaussian blur."""
 
-    @property
-    def reach(self) -> float:
-        """How much larger than the crop a window must be to fill it under any rotation and scale."""
-        return (2**0.5 if self.rotate else 1.0) / self.shrink
+    def window(self, crop: Sequence[int]) -> tuple[int, ...]:
+        """Size of the window that fills a crop under any rotation and scale; a volume keeps its depth."""
+        *depth, height, width = crop
+        plane = (math.hypot(height, width),) * 2 if self.rotate else (height, width)
+        return (*depth, *(math.ceil(n / self.shrink) for n in plane))
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,7 @@ class Sampler:
         self.examples, self.crop, self.objects = list(examples), tuple(crop), objects
         sizes = np.array([np.prod(e.image.spatial_shape) for e in examples], float)
         self.chance = np.sqrt(sizes) / np.sqrt(sizes).sum()
-        self.window = tuple(int(np.ceil(n * augmentation.reach)) for n in self.crop)
-        if len(self.crop) == 3:
-            self.window = (self.crop[0], *self.window[1:])
+        self.window = augmentation.window(self.crop)
         self.transform = _transform(augmentation, self.crop)
         self.reseed(seed)
 

@@ -174,8 +174,9 @@ def settle(points: Tensor, centres: Tensor, bandwidth: float) -> Tensor:
         means = average(points, members, centres)
         moved = torch.linalg.vector_norm(means - centres, dim=1)
         centres, sure, drift = means, half_gaps(means, bandwidth), drift + float(moved.max())
-        distance += moved[index]
-        todo = distance > sure[index]
+        own = index.clamp(min=0)
+        distance += moved.index_select(0, own)
+        todo = distance > sure.index_select(0, own)
         if drift <= (BEYOND - 1) * bandwidth:
             todo &= index >= 0  # the others are still beyond the bandwidth of every centre
         else:

@@ -83,9 +83,9 @@ class Discriminative(Params):
         pull = _mean((spread - self.delta_v).clamp_min(0).square(), owner, count)
         weight = _share(image, kind)
         drift = torch.linalg.vector_norm(means, self.norm, dim=1)
-        return Forces((weight * pull).sum(), self._push(means, image, kind), (weight * drift).sum())
+        return Forces((weight * pull).sum(), self._push(means, image, kind, weight), (weight * drift).sum())
 
-    def _push(self, means: Tensor, image: Tensor, kind: Tensor) -> Tensor:
+    def _push(self, means: Tensor, image: Tensor, kind: Tensor, share: Tensor) -> Tensor:
         """Mean over ordered pairs of one image and class, summed over classes, averaged over images."""
         rows = torch.bincount(image)
         rank = torch.arange(len(image), device=image.device) - (rows.cumsum(0) - rows)[image]
@@ -94,11 +94,35 @@ class Discriminative(Params):
         group = torch.full((len(rows), size), -1, device=image.device).index_put((image, rank), kind)
         pair = (group[:, :, None] == group[:, None, :]) & (group >= 0)[:, :, None]
         pair &= ~torch.eye(size, dtype=torch.bool, device=image.device)
-        hinge = (2 * self.delta_d - _apart(padded, self.norm)).clamp_min(0).square()
-        counted = pair & (hinge > 0) if self.pairs == "close" else pair
-        others = counted.sum(2).clamp_min(1)
-        weight = torch.zeros_like(others, dtype=means.dtype).index_put((image, rank), _share(image, kind))
-        return (torch.where(pair, hinge, 0).sum(2) / others * weight).sum()
+        weight = means.new_zeros(len(rows), size).index_put((image, rank), share)
+        if self.norm == 1:
+            hinge = (2 * self.delta_d - torch.cdist(padded, padded, p=1.0)).clamp_min(0) * pair
+            return (hinge.square().sum(2) / self._others(hinge, pair) * weight).sum()
+        return self._push_fast(padded, pair, weight)
+
+    def _push_fast(self, means: Tensor, pair: Tensor, weight: Tensor) -> Tensor:
+        """The same for L2, with the gradient written out: many times fewer passes over all pairs.
+
+        The gradient of ``w_ab [m - |mu_a - mu_b|]+^2`` by mu_a is ``-2 w_ab [m - |mu_a - mu_b|]+`` times the unit
+        vector from mu_b to mu_a; it is taken as 0 where two means are equal.
+        """
+        with torch.no_grad():
+            near = means - means.mean(1, keepdim=True)
+            wide = near.double()
+            size = wide.square().sum(2)
+            apart = torch.baddbmm(size[:, :, None] + size[:, None], wide, wide.mT, alpha=-2).float()
+            apart = apart.clamp_min_(1e-12).sqrt_()
+            hinge = (2 * self.delta_d - apart).clamp_min_(0).mul_(pair)
+            share = weight / self._others(hinge, pair)
+            value = (hinge.square().sum(2) * share).sum()
+            force = hinge.mul_(share[:, :, None] + share[:, None]).div_(apart).masked_fill_(apart <= 1e-6, 0)
+            gradient = -2 * (force.sum(2, keepdim=True) * near - force @ near)
+        return value + (gradient * (means - means.detach())).sum()
+
+    def _others(self, hinge: Tensor, pair: Tensor) -> Tensor:
+        """Number of the other objects that an object's push is the mean of, 1 at least."""
+        counted = hinge > 0 if self.pairs == "close" else pair
+        return counted.sum(2).clamp_min(1)
 
 
 def _objects(embedding: Tensor, labels: Tensor, classes: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -123,23 +147,10 @@ def _mean(values: Tensor, owner: Tensor, count: Tensor) -> Tensor:
     return mean
 
 
-def _apart(means: Tensor, norm: int) -> Tensor:
-    """Distances (B, K, K) between the means (B, K, E) of an image; for L2 by one matrix product, in float64.
-
-    Its gradient is that of `torch.cdist` at a fraction of the cost, and 0 where two means are equal.
-    """
-    if norm == 1:
-        return torch.cdist(means, means, p=1.0)
-    wide = means.double()
-    size = wide.square().sum(2)
-    squared = size[:, :, None] + size[:, None] - 2 * wide @ wide.mT
-    return squared.float().clamp_min(1e-12).sqrt()
-
-
 def _share(image: Tensor, kind: Tensor) -> Tensor:
     """Weight (M,) of each object: one over the objects of its image and class, and over the images."""
     if not len(image):
         return torch.zeros(0, device=image.device)
-    group = torch.stack([image, kind], 1).unique(dim=0, return_inverse=True)[1]
-    share: Tensor = 1 / (torch.bincount(group)[group] * image.unique().numel())
+    group = image * (kind.max() + 2) + kind + 1
+    share: Tensor = 1 / (torch.bincount(group)[group] * torch.count_nonzero(torch.bincount(image)))
     return share
