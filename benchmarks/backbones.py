@@ -26,7 +26,6 @@ from napari_discern.training import Training
 
 BACKBONES = {
     "SegResNet, 24 filters (default)": SegResNet(),
-    "SegResNet, 16 filters": SegResNet(filters=16),
     "residual U-Net": ResidualUNet(filters=24),
     "BasicUNet": BasicUNet(filters=24),
     "DynUNet": DynUNet(filters=24),

@@ -160,3 +160,11 @@ def test_true_centres_keep_their_own_and_leave_out_the_rest():
 def test_true_centres_of_nothing_find_nothing():
     found = CentreThreshold()(np.zeros((2, 4), np.float32), np.ones(4, bool), np.zeros(4, int))
     assert found.tolist() == [0, 0, 0, 0]
+
+
+def test_a_cloud_comes_to_an_end():
+    """As an untrained network gives: no modes to seek, and yet every pixel gets a label."""
+    embedding = np.random.default_rng(0).normal(0, 3, (16, 128, 128)).astype(np.float32)
+    found = MeanShift(bandwidth=1.0)(embedding, np.ones((128, 128), bool))
+    assert found.min() == 1
+    assert set(np.unique(found)) == set(range(1, int(found.max()) + 1))

@@ -25,6 +25,8 @@ STRICT = 8
 """Rounds in which objects must lie two bandwidths apart; later, among what is then left of diffuse points, one."""
 PAIRS = 1 << 20
 """Distances from starts to points of the sample in one step of the mean shift, about; more of few starts."""
+MANY, DUST = 256, 3
+"""So many objects in one round, of fewer points each than that, are no objects; see `_is_dust`."""
 BATCH = 512
 """Points among which starts are picked one by one."""
 STEPS = 100
@@ -85,12 +87,22 @@ class MeanShift(Params):
             apart = self.bandwidth * (2 if turn < STRICT else 1)
             centres = modes(draw(rest, max(starts, PAIRS // 32), generator), starts, self.bandwidth, apart)
             index = dense(settle(rest, centres, self.bandwidth))
-            if int(index.max()) < 0:  # a bandwidth too small for float32: only equal points are together
-                index = rest.unique(dim=0, return_inverse=True)[1]
+            if _is_dust(index):  # also where a bandwidth is too small for float32
+                index = (rest / self.bandwidth).floor().unique(dim=0, return_inverse=True)[1]
             ids[left] = torch.where(index >= 0, index + 1 + found, 0)
             found += int(index.max()) + 1
             left, starts, turn = left[index < 0], max(BATCH, PER_OBJECT * len(centres)), turn + 1
         return ids
+
+
+def _is_dust(index: Tensor) -> bool:
+    """Whether a round found nothing, or many objects of a point or two: a cloud, as untrained networks give.
+
+    Seeking the modes of a cloud one by one takes as many rounds as it has points; a grid of cells, a bandwidth
+    wide, says as much about it.
+    """
+    found = int(index.max()) + 1
+    return found == 0 or (found >= MANY and int((index >= 0).sum()) < DUST * found)
 
 
 def modes(sample: Tensor, starts: int, bandwidth: float, apart: float) -> Tensor:
