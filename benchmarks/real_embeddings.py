@@ -41,12 +41,12 @@ def main() -> None:
         image, truth = pair.read()
         embedded = model.embed(settings.normalise(image)(image.read()))
         embedding = embedded.embedding
-        foreground = embedded.foreground(settings.foreground)
+        foreground = embedded.foreground(settings.foreground_threshold)
         for name, method in methods.items():
             start = time.perf_counter()
             labels = method(embedding, foreground).cpu().numpy()
             seconds[name] += time.perf_counter() - start
-            found = Instances(drop_small(labels.astype(np.uint32), settings.smallest)[None])
+            found = Instances(drop_small(labels.astype(np.uint32), settings.min_size)[None])
             scores[name].append(score(found, truth))
     for name, found in scores.items():
         figures = mean(found)

@@ -25,7 +25,7 @@ def stop_after(training: Training, folder, steps: int, **more: object) -> int:
     """Train that far and close the pipeline; returns the last step that it reported."""
     pipeline, last = train(training, squares(), folder=folder, **more), 0
     for progress in pipeline:
-        last = int(progress.values["step"])
+        last = int(progress.values.get("step", 0))
         if last == steps:
             pipeline.close()
     return last
@@ -56,8 +56,8 @@ def test_optimiser_and_average_come_back(tmp_path, monkeypatch):
 
 def test_a_checkpoint_of_other_parameters_is_refused_by_name(tmp_path):
     stop_after(Training(steps=6, **QUICK), tmp_path, 2)
-    with pytest.raises(BadArgument, match=r"rate was 0\.002, is 0\.1"):
-        run(train(Training(steps=6, rate=0.1, **QUICK), squares(), folder=tmp_path, resume=True))
+    with pytest.raises(BadArgument, match=r"learning_rate was 0\.002, is 0\.1"):
+        run(train(Training(steps=6, learning_rate=0.1, **QUICK), squares(), folder=tmp_path, resume=True))
 
 
 @pytest.mark.parametrize("file", ["state.json", "state.safetensors"])

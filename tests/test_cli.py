@@ -39,7 +39,7 @@ def small_model(folder: Path, seed: int = 0, smallest: int = 0, **card: Any) -> 
     import torch
 
     torch.manual_seed(seed)
-    settings = Settings(cluster=MeanShift(bandwidth=1.5), foreground=0.01, smallest=smallest)
+    settings = Settings(cluster=MeanShift(bandwidth=1.5), foreground_threshold=0.01, min_size=smallest)
     architecture = Architecture(backbone=SMALL, features=4, embedding=4, coordinate_scale=4.0)
     made = Model.create(Card(architecture=architecture, settings=settings, object_size=8, **card), "cpu")
     return made.save(folder)
@@ -217,7 +217,7 @@ class TestSegment:
         self, say: Say, images: Path, model: Path, tmp_path: Path
     ) -> None:
         once, twice = tmp_path / "once", tmp_path / "twice"
-        flags = ["--cluster.bandwidth", "0.9", "--smallest", "3", "--normalise.high", "95"]
+        flags = ["--cluster.bandwidth", "0.9", "--min_size", "3", "--normalise.high", "95"]
         flags += ["--tile", "32", "--halo", "8"]
         assert say("segment", images, "--model", model, "--out", once, *flags)[0] == 0
         assert say("segment", "--recipe", once / "recipe.toml", "--out", twice, images)[0] == 0
@@ -230,11 +230,11 @@ class TestSegment:
         assert (tmp_path / "plain" / "a.csv").read_bytes() != (once / "a.csv").read_bytes()
 
     def test_flags_before_recipe_before_card(self, say: Say, images: Path, model: Path, tmp_path: Path) -> None:
-        (tmp_path / "mine.toml").write_text("foreground = 0.02\nsmallest = 5\n")
-        words = ["--model", model, "--recipe", tmp_path / "mine.toml", "--smallest", "7"]
+        (tmp_path / "mine.toml").write_text("foreground_threshold = 0.02\nmin_size = 5\n")
+        words = ["--model", model, "--recipe", tmp_path / "mine.toml", "--min_size", "7"]
         assert say("segment", images / "a.tif", "--out", tmp_path / "out", *words)[0] == 0
         made = Recipe.from_toml((tmp_path / "out" / "recipe.toml").read_text())
-        assert (made.cluster.bandwidth, made.foreground, made.smallest) == (1.5, 0.02, 7)
+        assert (made.cluster.bandwidth, made.foreground_threshold, made.min_size) == (1.5, 0.02, 7)
         assert made.model == str(model)
         assert made.weights_sha256 == Model.load(model).card.weights_sha256
 
@@ -280,7 +280,7 @@ class TestSegment:
         [
             (["--model", "none-such"], "there is no model 'none-such'"),
             ([], "no model is named"),
-            (["--model", "MODEL", "--foreground", "7"], "error: --foreground: "),
+            (["--model", "MODEL", "--foreground_threshold", "7"], "error: --foreground_threshold: "),
             (["--model", "MODEL", "--device", "cuda:99"], "error: device 'cuda:99'"),
         ],
     )
@@ -298,7 +298,7 @@ class TestSegment:
         out = tmp_path / "out"
         assert say("segment", images / "b.tif", "--model", model, "--out", out)[0] == 0
         before = (out / "b.csv").read_bytes()
-        words = ["segment", images, "--model", model, "--out", out, "--smallest", "9"]
+        words = ["segment", images, "--model", model, "--out", out, "--min_size", "9"]
         code, said, err = say(*words)
         assert (code, said) == (2, "")  # not even the first image was done
         assert "b.tif" in err
@@ -306,16 +306,29 @@ class TestSegment:
         assert files(out) == ["b.csv", "b.tif", "recipe.toml"]
         assert say(*words, "--overwrite")[0] == 0
         assert (out / "b.csv").read_bytes() != before
-        assert "smallest = 9" in (out / "recipe.toml").read_text()
+        assert "min_size = 9" in (out / "recipe.toml").read_text()
 
     def test_a_folder_holds_results_of_one_recipe(self, say: Say, images: Path, model: Path, tmp_path: Path) -> None:
         out = tmp_path / "out"
         say("segment", images / "a.tif", "--model", model, "--out", out)
         assert say("segment", images / "b.tif", "--model", model, "--out", out)[0] == 0
-        code, _, err = say("segment", images / "c.tif", "--model", model, "--out", out, "--smallest", "9")
+        code, _, err = say("segment", images / "c.tif", "--model", model, "--out", out, "--min_size", "9")
         assert code == 2
         assert "another recipe" in err
         assert "c.tif" not in files(out)
+
+    def test_overwriting_some_results_never_leaves_others_beside_a_wrong_recipe(
+        self, say: Say, images: Path, model: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out"
+        say("segment", images / "a.tif", images / "b.tif", "--model", model, "--out", out)
+        before = (out / "recipe.toml").read_bytes()
+        words = ["--model", model, "--out", out, "--min_size", "9", "--overwrite"]
+        code, _, err = say("segment", images / "a.tif", *words)
+        assert code == 2
+        assert "b.csv is one of 1" in err
+        assert (out / "recipe.toml").read_bytes() == before
+        assert say("segment", images, *words)[0] == 0
 
     def test_two_images_of_one_stem_are_refused(self, say: Say, images: Path, model: Path, tmp_path: Path) -> None:
         io.write_image(images / "a.png", Image(toy(0)[0], "yx"))
@@ -476,7 +489,8 @@ class TestTrain:
         code, said, err = say(*further)
         assert code == 0, err
         assert said.count("3 images, 12 objects") == 2
-        assert "warning" not in err
+        assert err.count("warning") == 1
+        assert "the base model brings its own backbone, features, embedding" in err
         card = Model.load(tmp_path / "further").card
         assert card.name == "further"
         assert card.architecture == Model.load(tmp_path / "made").card.architecture
@@ -490,7 +504,7 @@ class TestTrain:
             steps = whole(*args)
             for progress in steps:
                 yield progress
-                if progress.stage == "validate":
+                if progress.stage == "validate" and "S_mean" in progress.values:
                     steps.close()
                     raise KeyboardInterrupt
             raise RuntimeError("nothing was validated")

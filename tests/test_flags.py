@@ -61,10 +61,12 @@ def values_of(leaf: flags.Leaf) -> st.SearchStrategy[Any]:
     bounds = leaf.bounds
     low, high = bounds.get("ge", bounds.get("gt", 0)), bounds.get("le", bounds.get("lt", 1e6))
     step = bounds.get("multiple_of", 1)
+    pattern = next((m.pattern for m in leaf.field.metadata if hasattr(m, "pattern")), None)
+    free = st.text(st.characters(min_codepoint=33, max_codepoint=1000), min_size=1).filter(lambda t: t[0] != "-")
     numbers = {
         int: st.integers(-(-low // step), int(high) // step).map(lambda n: int(n * step)),
         float: st.floats(low, high, exclude_min="gt" in bounds, exclude_max="lt" in bounds),
-        str: st.text(st.characters(min_codepoint=33, max_codepoint=1000), min_size=1).filter(lambda t: t[0] != "-"),
+        str: st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii")) if pattern else free,
         bool: st.booleans(),
         type(None): st.none(),
     }

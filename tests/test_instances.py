@@ -222,3 +222,34 @@ class TestFeatures:
         types = Instances.from_labels(MAP).features().dtypes
         assert all(types[name].kind == "i" for name in ("label", "plane", "area", "min_y", "max_x"))
         assert types["touches_border"].kind == "b"
+
+
+class TestFromPlanes:
+    def test_planes_that_are_not_needed_go(self) -> None:
+        planes = np.zeros((3, 2, 6), np.uint32)
+        planes[0, :, :2], planes[2, :, 4:], planes[1, 0, 2] = 7, 3, 5
+        flat = Instances.from_planes(planes)
+        np.testing.assert_array_equal(flat.planes, [[[3, 3, 2, 0, 1, 1], [3, 3, 0, 0, 1, 1]]])
+        assert Instances.from_planes(planes, least=2).n == 2
+
+    def test_objects_that_share_pixels_keep_their_planes(self) -> None:
+        planes = np.zeros((3, 2, 6), np.uint32)
+        planes[0, :, :3], planes[2, :, 2:] = 1, 2
+        kept = Instances.from_planes(planes, axes="yx", spacing=(2.0, 2.0))
+        np.testing.assert_array_equal(kept.planes, planes[[0, 2]])
+        assert kept.spacing == (2.0, 2.0)
+
+    def test_of_nothing_a_plane_is_left(self) -> None:
+        assert Instances.from_planes(np.zeros((2, 3, 4), np.uint32)).planes.shape == (1, 3, 4)
+
+
+class TestMeasures:
+    def test_they_are_columns_of_the_table_and_follow_their_objects(self) -> None:
+        labels = np.array([[1, 1, 0, 2, 2, 0, 3]])
+        objects = Instances.from_labels(labels, measures={"score": np.array([0.1, 0.2, 0.3])})
+        assert objects.features()["score"].tolist() == [0.1, 0.2, 0.3]
+        assert objects.crop((slice(0, 1), slice(3, 7))).features()["score"].tolist() == [0.2, 0.3]
+
+    def test_each_object_must_have_one(self) -> None:
+        with pytest.raises(BadArgument, match=r"\['score'\] must have a value for each of the 1 objects"):
+            Instances.from_labels(np.ones((2, 2), int), measures={"score": np.zeros(2)})

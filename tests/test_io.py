@@ -74,6 +74,11 @@ def kept(image: Image) -> tuple[str, tuple[float, ...]]:
     return long, tuple(sizes[a] for a in "zyx" if a in long)
 
 
+def pixels(image: Image) -> np.ndarray:
+    """All pixels, of one time point after another."""
+    return np.concatenate([frame.read().ravel() for frame in image.split_frames()])
+
+
 # Images
 
 
@@ -85,7 +90,7 @@ def test_tiff_gives_an_image_back(tmp_path: Path, image: Image) -> None:
     axes, spacing = kept(image)
     assert (sorted(back.axes), back.spacing, back.unit, back.name) == (sorted(axes), spacing, image.unit, "a")
     assert back.data.dtype == image.data.dtype
-    np.testing.assert_array_equal(back.read().ravel(), image.read().ravel())
+    np.testing.assert_array_equal(pixels(back), pixels(image))
     assert back.spatial_shape == tuple(image.size(a) for a in back.spatial_axes)
 
 
@@ -98,7 +103,7 @@ def test_ome_zarr_gives_an_image_back(tmp_path: Path, image: Image) -> None:
     assert sorted(back.axes) == sorted(axes.replace("s", "c"))
     assert (back.spacing, back.unit, back.name) == (spacing, image.unit, "a")
     assert back.data.dtype == image.data.dtype
-    np.testing.assert_array_equal(back.read().ravel(), image.read().ravel())
+    np.testing.assert_array_equal(pixels(back), pixels(image))
 
 
 @quick
@@ -376,6 +381,15 @@ def test_images_pair_with_labels_by_stem(folders: tuple[Path, Path]) -> None:
         image, instances = found.read()
         assert image.name == found.name
         np.testing.assert_array_equal(instances.labels, LEAVES)
+
+
+def test_labels_lie_on_the_pixels_of_their_image(tmp_path: Path) -> None:
+    volume = np.stack([LEAVES, LEAVES])
+    io.write_image(tmp_path / "i" / "a.tif", Image(volume.astype(np.uint8), "zyx", (5.0, 0.5, 0.5), "um"))
+    io.write_labels(tmp_path / "l" / "a.tif", Instances.from_labels(volume))  # knows no spacing
+    (found,) = io.pair(tmp_path / "i", tmp_path / "l")
+    _, instances = found.read()
+    assert (instances.spacing, instances.unit) == ((5.0, 0.5, 0.5), "micrometer")
 
 
 def test_images_are_listed_by_folder_pattern_and_name(folders: tuple[Path, Path]) -> None:

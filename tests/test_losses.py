@@ -342,3 +342,13 @@ class TestForeground:
         labels = row(70_000, 70_000, 70_001)
         prices = [self.price(labels, torch.ones_like(labels), column) for column in range(3)]
         assert prices == pytest.approx([0.2, 0.4, 0.4], rel=1e-3)
+
+
+def test_quality_is_the_share_that_is_as_wanted() -> None:
+    labels = torch.tensor([[[1, 1, 2, 2], [3, 3, 0, -1]], [[1, 1, 1, 1], [0, 0, 0, 0]]])
+    embedding = torch.zeros(2, 2, 2, 4)
+    embedding[0, 0] = torch.tensor([[0.0, 0.0, 9.0, 9.0], [1.0, 3.0, 50.0, 50.0]])  # means 0, 9 and 2
+    within, beyond = Discriminative().quality(embedding, labels)
+    assert within == pytest.approx(8 / 10)  # the two pixels of object 3 are 1 away from their mean
+    assert beyond == pytest.approx(2 / 3)  # objects 1 and 3 are too close; the second image has no pair
+    assert all(math.isnan(v) for v in Discriminative().quality(embedding, torch.zeros_like(labels)))

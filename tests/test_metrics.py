@@ -394,3 +394,26 @@ def test_an_empty_report_is_refused() -> None:
         Report({})
     with pytest.raises(BadArgument):
         table_of({})
+
+
+class TestPartlyKnownTruth:
+    """Objects that lie where the truth is not known are neither right nor wrong."""
+
+    def test_finds_beside_what_is_known_do_not_count(self) -> None:
+        truth = np.zeros((6, 12), np.uint32)
+        truth[:3, :3] = 1
+        found = truth.copy()
+        found[4:, 8:] = 2
+        dense = score(Instances.from_labels(found), Instances.from_labels(truth))
+        sparse = score(Instances.from_labels(found), Instances.from_labels(truth, known=truth > 0))
+        assert (dense.S[0.5], sparse.S[0.5]) == (0.5, 1.0)
+        assert (dense.DiC, sparse.DiC) == (1, 0)
+        assert sparse.foreground_dice == 1
+
+    def test_finds_on_known_background_are_false(self) -> None:
+        truth = np.zeros((6, 12), np.uint32)
+        truth[:3, :3] = 1
+        found = truth.copy()
+        found[4:, 8:] = 2
+        known = (truth > 0) | (found == 2)
+        assert score(Instances.from_labels(found), Instances.from_labels(truth, known=known)).S[0.5] == 0.5

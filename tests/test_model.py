@@ -42,15 +42,15 @@ def test_saved_and_loaded_says_the_same_bit_for_bit(card: Card, seen: np.ndarray
     model.save(tmp_path / "model")
     before, after = model.embed(seen), Model.load(tmp_path / "model", "cpu").embed(seen)
     assert torch.equal(before.embedding, after.embedding)
-    assert torch.equal(before.chance, after.chance)
+    assert torch.equal(before.probability, after.probability)
 
 
 def test_what_a_model_says_is_per_pixel(tmp_path: Path) -> None:
     said = Model.create(tiny(embedding=5, classes=2), "cpu").embed(patch())
     assert said.embedding.shape == (5, 37, 45)
-    assert said.chance.shape == (3, 37, 45)
-    assert said.embedding.dtype == said.chance.dtype == torch.float32
-    assert torch.allclose(said.chance.sum(0), torch.ones(37, 45))
+    assert said.probability.shape == (3, 37, 45)
+    assert said.embedding.dtype == said.probability.dtype == torch.float32
+    assert torch.allclose(said.probability.sum(0), torch.ones(37, 45))
     assert not said.embedding.requires_grad
 
 
@@ -63,7 +63,7 @@ def test_the_card_holds_the_hash_of_the_weights(tmp_path: Path) -> None:
 
 
 def test_every_field_of_a_card_survives(tmp_path: Path) -> None:
-    settings = Settings(cluster=MeanShift(bandwidth=0.7, seed=3), foreground=0.4, smallest=12)
+    settings = Settings(cluster=MeanShift(bandwidth=0.7, seed=3), foreground_threshold=0.4, min_size=12)
     card = tiny().model_copy(
         update={
             "name": "häutchen",
@@ -86,8 +86,8 @@ def test_a_card_is_read_without_the_weights(tmp_path: Path) -> None:
 
 def test_other_settings_leave_the_model_as_it_was() -> None:
     model = Model.create(tiny(), "cpu")
-    other = model.with_settings(Settings(foreground=0.9))
-    assert (model.card.settings.foreground, other.card.settings.foreground) == (0.5, 0.9)
+    other = model.with_settings(Settings(foreground_threshold=0.9))
+    assert (model.card.settings.foreground_threshold, other.card.settings.foreground_threshold) == (0.5, 0.9)
     assert other.network is model.network
 
 
@@ -126,8 +126,8 @@ def test_foreground_is_what_is_surer_than_the_threshold() -> None:
 
 
 def test_background_is_weighed_against_all_classes_together() -> None:
-    chance = torch.tensor([0.4, 0.3, 0.3])[:, None, None]
-    assert Embedded(torch.zeros(2, 1, 1), chance).foreground(0.5).all()
+    probability = torch.tensor([0.4, 0.3, 0.3])[:, None, None]
+    assert Embedded(torch.zeros(2, 1, 1), probability).foreground(0.5).all()
 
 
 def test_small_objects_are_dropped_and_the_others_close_up() -> None:
@@ -145,7 +145,7 @@ def test_objects_are_clustered_in_the_foreground_only() -> None:
     there = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1]], bool)
     model = stub(Fixed(np.stack([place, 0 * place]), there))
     said = model.embed(np.zeros((1, 2, 5)))
-    labels = find_objects(said, model.card.settings.model_copy(update={"smallest": 2}))
+    labels = find_objects(said, model.card.settings.model_copy(update={"min_size": 2}))
     assert labels.dtype == np.uint32
     assert (labels > 0).tolist() == [[True, True, True, True, True], [False, False, True, True, False]]
     assert len({labels[0, 0], labels[0, 2]} & {1, 2}) == 2
@@ -193,9 +193,10 @@ def test_a_device_that_can_hold_nothing_is_refused(name: str) -> None:
 def test_precision_goes_by_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
     assert [pick_precision(p, cpu) for p in ("32", "bf16", "16")] == ["32-true", "bf16-mixed", "16-mixed"]
-    for fast, name in ((True, "bf16-mixed"), (False, "32-true")):
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda fast=fast: fast, raising=False)
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda fast=fast, **_: fast)
+    for tiles, vectors, name in ((0, 0, "32-true"), (0, 1, "bf16-mixed"), (1, 0, "bf16-mixed")):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda fast=tiles: fast, raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda fast=vectors: fast, raising=False)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda fast=tiles or vectors, **_: fast)
         assert pick_precision("auto", cpu) == pick_precision("auto", cuda) == name
 
 
@@ -204,6 +205,6 @@ def test_low_precision_still_gives_float32() -> None:
     low = Model(model.card, model.network, model.device, "bf16")
     high = Model(model.card, model.network, model.device, "32")
     seen = patch()
-    assert low.embed(seen).embedding.dtype == low.embed(seen).chance.dtype == torch.float32
+    assert low.embed(seen).embedding.dtype == low.embed(seen).probability.dtype == torch.float32
     assert not torch.equal(low.embed(seen).embedding, high.embed(seen).embedding)
     assert torch.allclose(low.embed(seen).embedding, high.embed(seen).embedding, atol=0.1)

@@ -105,7 +105,7 @@ def test_a_cut_off_card_is_refused(folder: Path, keep: float) -> None:
         ({"architecture": {"ndim": 4}}, "ndim"),
         ({"architecture": {"backbone": {"kind": "mystery"}}}, "mystery"),
         ({"architecture": {"ndim": 3, "spacing": [1, 1]}}, "spacing"),
-        ({"settings": {"foreground": 1.5}}, "foreground"),
+        ({"settings": {"foreground_threshold": 1.5}}, "foreground"),
         ({"settings": {"cluster": {"kind": "mean-shift", "bandwidth": -1}}}, "bandwidth"),
         ({"scores": {"S_mean": float("nan")}}, "S_mean"),
         ({"object_size": "large"}, "object_size"),

@@ -188,3 +188,21 @@ class TestLargeImages:
 def test_scaling_by_hand():
     scaling = Scaling(np.array([10, 0], np.float32), np.array([5, 2], np.float32))
     assert scaling(np.array([[[10, 20]], [[1, 4]]], np.uint8)).tolist() == [[[0, 2]], [[0.5, 2]]]
+
+
+@pytest.mark.parametrize("shape", [(5, 4000, 4000), (40, 3000, 2000), (4000, 4000)])
+def test_a_large_image_is_looked_at_widely(shape: tuple[int, ...]) -> None:
+    read: list[int] = []
+
+    class Counted:
+        dtype = np.dtype("uint16")
+
+        def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+            sides = [len(range(*k.indices(n))) for k, n in zip(key, self.shape, strict=True)]
+            read.append(int(np.prod(sides)))
+            return np.random.default_rng(0).integers(0, 99, sides, np.uint16)
+
+    Counted.shape = shape
+    Percentile()(Image(Counted(), "zyx"[-len(shape) :]))
+    assert len(read) == 16
+    assert 800_000 < sum(read) <= 1_000_000

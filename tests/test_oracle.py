@@ -69,7 +69,7 @@ def test_rows_differ_in_one_part_each() -> None:
 
 
 def test_the_settings_of_the_model_are_looked_at() -> None:
-    wide = stub(Fixed(np.stack([CLOSE * TRUTH, 0 * TRUTH]), TRUTH > 0), smallest=10_000)
+    wide = stub(Fixed(np.stack([CLOSE * TRUTH, 0 * TRUTH]), TRUTH > 0), min_size=10_000)
     assert all(row.pooled.n_found == 0 for row in asked(wide, TRUTH).values())
 
 

@@ -58,7 +58,7 @@ def candidates(kind: Any) -> Iterator[Any]:
     elif kind in (int, float):
         yield from (kind(n) for n in NUMBERS if kind is float or n >= 1)
     elif kind is str:
-        yield from TEXTS
+        yield from (*TEXTS, "0:12,3:40")
     elif isinstance(kind, type) and issubclass(kind, Params):
         for name in kind.model_fields:
             yield from variants(kind, name)

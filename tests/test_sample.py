@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
+from stubs import LINEAR
 
 from napari_discern.errors import BadArgument
 from napari_discern.image import Image
@@ -316,3 +317,15 @@ class TestWindow:
         window = cut_window(self_telling(5, 20, 30))
         assert window.patch.shape == (3, 5, 20, 30)
         assert window.truth.n == 3000
+
+
+def test_where_nothing_is_known_nothing_is_learnt() -> None:
+    labels = np.zeros((8, 8), np.uint32)
+    labels[2:4, 2:4] = 1
+    known = labels > 0
+    known[6:] = True
+    truth = Instances.from_labels(labels, known=known)
+    targets = Example(Image(np.eye(8), "yx"), truth, LINEAR(Image(np.eye(8), "yx"))).targets
+    assert (targets[:, ~known] == UNKNOWN).all()
+    assert (targets[:, 6:] == 0).all()
+    assert (targets[:, 2:4, 2:4] == 1).all()

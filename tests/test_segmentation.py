@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from napari_discern.clustering import MeanShift
 from napari_discern.errors import BadArgument, OutOfMemory
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.model import Model, Settings
+from napari_discern.model import Model, Settings, find_objects
 from napari_discern.normalise import Percentile
 from napari_discern.progress import run
 from napari_discern.recipe import Recipe
-from napari_discern.segmentation import recipe_for, segment
+from napari_discern.segmentation import embed, recipe_for, segment
 
+to_embed = Model.embed
 TRUTH = balls((61, 83), (4, 4), 14)
 
 
@@ -209,7 +211,73 @@ def test_small_objects_are_left_out_by_the_recipe() -> None:
     truth[5:15, 5:15], truth[30:32, 30:32] = 1, 2
     model = knowing(truth)
     for tile in (20, 100):
-        assert [found(truth, "yx", model, cut(model, tile, smallest=s)).n for s in (0, 4, 5, 101)] == [2, 2, 1, 0]
+        assert [found(truth, "yx", model, cut(model, tile, min_size=s)).n for s in (0, 4, 5, 101)] == [2, 2, 1, 0]
+
+
+def test_the_size_that_counts_is_that_of_the_whole_object() -> None:
+    truth = np.zeros((20, 64), np.uint32)
+    truth[5:15, 2:60] = 1  # across all tiles, of which none sees more than 200 of its 580 pixels
+    model = knowing(truth)
+    assert found(truth, "yx", model, cut(model, 16, 2, min_size=400)).n == 1
+    assert found(truth, "yx", model, cut(model, 16, 2, min_size=581)).n == 0
+
+
+def test_the_precision_of_the_recipe_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(Model, "embed", lambda self, patch: seen.append(self.precision) or to_embed(self, patch))
+    model = knowing(TRUTH)
+    found(TRUTH, "yx", model, cut(model, 200, precision="bf16"))
+    found(TRUTH, "yx", replace(model, precision="32"))
+    assert seen == ["bf16", "32"]
+
+
+def test_a_time_series_is_not_taken_for_its_first_frame() -> None:
+    with pytest.raises(BadArgument, match=r"film has 3 time points; choose one .*split_frames"):
+        found(np.stack([TRUTH] * 3), "tyx", knowing(TRUTH), name="film")
+
+
+@pytest.mark.parametrize(("spacing", "warned"), [((2.0, 1.0, 1.0), True), ((8.1, 2.0, 2.0), False)])
+def test_voxels_of_other_proportions_are_told(
+    spacing: tuple[float, ...], warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    truth = balls((8, 20, 20), (2, 3, 3), 2)
+    found(truth, "zyx", knowing(truth, spacing=(4, 1, 1)), spacing=spacing, unit="um")
+    assert ("trained on the proportions 4 : 1 : 1" in caplog.text) == warned
+
+
+def test_whole_and_in_tiles_the_objects_measure_alike() -> None:
+    model = knowing(TRUTH)
+    noisy = TRUTH + np.random.default_rng(1).uniform(-0.05, 0.05, TRUTH.shape) * (TRUTH > 0)
+    tables = [found(noisy, "yx", model, cut(model, tile)).features() for tile in (20, 200)]
+    tiled, whole = (t.sort_values(["centroid_y", "centroid_x"]).reset_index() for t in tables)
+    assert whole["score"].between(0.5, 1, inclusive="neither").all()
+    np.testing.assert_allclose(tiled["score"], whole["score"], atol=0.05)
+    np.testing.assert_allclose(tiled["spread"], whole["spread"], rtol=0.5)
+    assert (tiled["gap"] > 1).all()
+
+
+def test_a_region_is_found_as_it_would_be_in_the_whole() -> None:
+    model = knowing(TRUTH)
+    region = (slice(11, 50), slice(20, 83))
+    for tile in (20, 200):
+        part = found(TRUTH, "yx", model, cut(model, tile, region="11:50,20:83"))
+        assert part.shape == (39, 63)
+        assert same_partition(part.labels, TRUTH[region])
+    objects = find_objects(embed(Image(TRUTH, "yx"), model, cut(model, 200, region="11:50,20:83")), model.card.settings)
+    assert same_partition(objects, TRUTH[region])
+
+
+@pytest.mark.parametrize("region", ["0:5", "0:5,0:84", "5:5,0:9", "0:5,0:9,0:9"])
+def test_a_region_outside_the_image_is_refused(region: str) -> None:
+    model = knowing(TRUTH)
+    with pytest.raises(BadArgument, match="does not lie in an image of 61 x 83 pixels"):
+        found(TRUTH, "yx", model, cut(model, region=region))
+
+
+def test_what_is_larger_than_a_tile_is_not_embedded_at_once() -> None:
+    model = knowing(TRUTH)
+    with pytest.raises(BadArgument, match="61 x 83 pixels are more than a tile holds"):
+        embed(Image(TRUTH, "yx"), model, cut(model, 20, 10))
 
 
 def test_the_recipe_goes_before_the_card() -> None:
@@ -264,7 +332,7 @@ def test_the_same_again_is_the_same_bit_for_bit() -> None:
     torch.manual_seed(0)
     model = Model.create(tiny(coordinate_scale=4.0), "cpu")
     data = np.random.default_rng(0).random((70, 90), np.float32)
-    once, again = (found(data, "yx", model, cut(model, 24, 8, foreground=0.3)) for _ in range(2))
+    once, again = (found(data, "yx", model, cut(model, 24, 8, foreground_threshold=0.3)) for _ in range(2))
     assert np.array_equal(once.planes, again.planes)
 
 
@@ -288,7 +356,7 @@ def test_a_recipe_of_other_weights_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"tile": 0}, {"tile": -5}, {"halo": -1}, {"tile": "huge"}, {"foreground": 1}, {"a": 1}]
+    "change", [{"tile": 0}, {"tile": -5}, {"halo": -1}, {"tile": "huge"}, {"foreground_threshold": 1}, {"a": 1}]
 )
 def test_a_recipe_of_nonsense_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(BadArgument, match=next(iter(change))):
@@ -302,8 +370,8 @@ def test_a_recipe_survives_its_file() -> None:
         version="1",
         normalise=Percentile(low=2, high=90.5, cofactor=0),
         cluster=MeanShift(bandwidth=0.6, seed=4),
-        foreground=0.35,
-        smallest=17,
+        foreground_threshold=0.35,
+        min_size=17,
         tile=256,
         halo="auto",
         device="cpu",

@@ -102,6 +102,19 @@ def test_objects_that_meet_at_a_seam_stay_two(tmp_path: Path) -> None:
     assert same_partition(mosaic.read(), truth)
 
 
+@pytest.mark.parametrize(("seen", "objects"), [(slice(8, 17), 1), (slice(8, 18), 1), (slice(16, 20), 2)])
+def test_tiles_that_agree_by_and_large_mean_one_object(tmp_path: Path, seen: slice, objects: int) -> None:
+    left, right = np.zeros((2, 30, 40), np.uint32)
+    left[8:18, 12:28], right[seen, 12:28] = 1, 1  # what the tiles on either side of column 20 make of it
+    mosaic = Mosaic(tmp_path, left.shape, (30, 20), (10, 10))
+    for part in mosaic.tiles():
+        part.write((left if part.region[1].start == 0 else right)[part.region])
+    found = mosaic.read()
+    assert found.max() == objects
+    assert np.array_equal(found[:, :20] > 0, left[:, :20] > 0)
+    assert np.array_equal(found[:, 20:] > 0, right[:, 20:] > 0)
+
+
 def test_an_empty_image_has_no_objects(tmp_path: Path) -> None:
     found = by_tiles(tmp_path, np.zeros((30, 45), bool), (16, 16), (4, 4))
     assert found.shape == (30, 45)

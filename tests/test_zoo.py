@@ -108,3 +108,16 @@ def test_a_device_that_is_not_there_is_refused(bundled: Path, monkeypatch: pytes
 def test_the_models_that_ship_can_be_loaded() -> None:
     for name, card in zoo.list_models():
         assert zoo.load_model(name, "cpu").card == card
+
+
+def test_own_models_are_listed_after_those_that_come_along(
+    bundled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(zoo.OWN, str(tmp_path / "own"))
+    for name in ("mine", "nuclei"):
+        Model.create(tiny(features=16).model_copy(update={"name": name}), "cpu").save(tmp_path / "own" / name)
+    (tmp_path / "own" / "broken").mkdir()
+    assert [name for name, _ in zoo.list_models()] == ["leaves", "nuclei", "mine"]
+    assert "'broken' is passed over" in caplog.text
+    assert zoo.load_model("mine", "cpu").card.name == "mine"
+    assert zoo.locate_model("nuclei") == bundled / "nuclei"

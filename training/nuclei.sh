@@ -11,4 +11,4 @@ train() {
         --val-images "$data/val/images" --val-labels "$data/val/labels" --overwrite "$@"
 }
 train --out "$out/nuclei-scratch" --minutes 30
-train --out "$out/nuclei" --model "$out/nuclei-scratch" --minutes 5 --finetune_rate 1e-3 --loss.pairs close
+train --out "$out/nuclei" --model "$out/nuclei-scratch" --minutes 5 --finetune_learning_rate 1e-3 --loss.pairs close

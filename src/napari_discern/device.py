@@ -18,6 +18,8 @@ Precision: TypeAlias = Literal["auto", "32", "bf16", "16"]
 """Bits of the network's arithmetic; losses and distances are always float32."""
 MEMORY_SIGNS = ("out of memory", "DefaultCPUAllocator")
 """What is in PyTorch's message where a device, or the machine, is out of memory."""
+FAST_BFLOAT16 = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+"""What `torch.cpu` says of processors that multiply bfloat16 in hardware (Intel's AMX, AVX-512 BF16)."""
 
 
 def find_device(name: str = "auto") -> torch.device:
@@ -83,5 +85,4 @@ def _require(device: torch.device) -> None:
 def _fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return device.type == "cpu" and has_tiles is not None and bool(has_tiles())
+    return device.type == "cpu" and any(getattr(torch.cpu, check, bool)() for check in FAST_BFLOAT16)

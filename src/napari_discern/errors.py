@@ -26,8 +26,11 @@ class OutputExists(DiscernError, FileExistsError):
     """The output is already there; nothing was overwritten."""
 
 
-class DeviceUnavailable(DiscernError, RuntimeError):
-    """The device asked for is not in this machine."""
+class DeviceUnavailable(DiscernError, LookupError):
+    """The device asked for is not in this machine.
+
+    No RuntimeError, which the threads of the viewer would swallow.
+    """
 
 
 class OutOfMemory(DiscernError, MemoryError):

@@ -44,8 +44,8 @@ class Image:
         Unit of `spacing`; "pixel" where nothing is known.
     name : str
         The stem that results are named after.
-    time : int
-        The time point that `read` reads.
+    time : int, optional
+        The time point that `read` reads; a series without one cannot be read, only split (`split_frames`).
     """
 
     data: ArrayLike
@@ -53,7 +53,7 @@ class Image:
     spacing: tuple[float, ...] = ()
     unit: str = "pixel"
     name: str = "image"
-    time: int = 0
+    time: int | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.data.shape)
@@ -76,7 +76,7 @@ class Image:
                 f"{self.name}: spacing {spacing} must give one positive number for each of {self.spatial_axes!r}."
             )
         object.__setattr__(self, "spacing", spacing)
-        if not 0 <= self.time < self.frames:
+        if self.time is not None and not 0 <= self.time < self.frames:
             raise BadArgument(f"{self.name}: there is no time point {self.time}; it has {self.frames}, counted from 0.")
 
     @classmethod
@@ -109,6 +109,11 @@ class Image:
         return self.size("c") * self.size("s")
 
     @property
+    def is_rgb(self) -> bool:
+        """Whether the channels are red, green, blue (and perhaps opacity)."""
+        return self.size("s") in (3, 4)
+
+    @property
     def frames(self) -> int:
         """Number of time points; 1 where there is no time axis."""
         return self.size("t")
@@ -128,9 +133,19 @@ class Image:
         Returns
         -------
         array of shape (C, \\*S), dtype of the image
+
+        Raises
+        ------
+        BadArgument
+            If there are several time points and none was chosen.
         """
+        if self.time is None and self.frames > 1:
+            raise BadArgument(
+                f"{self.name} has {self.frames} time points; choose one (`time=`), or take one after another "
+                "(`split_frames()`)."
+            )
         region = tuple(region) if region is not None else (slice(None),) * len(self.spatial_axes)
-        places: dict[str, Any] = {"t": self.time, **dict(zip(self.spatial_axes, region, strict=True))}
+        places: dict[str, Any] = {"t": self.time or 0, **dict(zip(self.spatial_axes, region, strict=True))}
         patch = np.asarray(self.data[tuple(places.get(a, slice(None)) for a in self.axes)])
         left = [a for a in self.axes if a != "t"]
         order = [a for a in ("c", "s", *SPATIAL) if a in left]

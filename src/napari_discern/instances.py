@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,12 +29,18 @@ class Instances:
         Size of a pixel along each axis.
     unit : str
         Unit of `spacing`.
+    measures : mapping of str to array of shape (N,)
+        Further columns of `features`, by name, in the order of the ids: scores, margins.
+    known : array of shape (\\*S), bool, optional
+        Where it is known what is there; elsewhere objects may have been left out. Everywhere by default.
     """
 
     planes: np.ndarray
     axes: str = ""
     spacing: tuple[float, ...] = ()
     unit: str = "pixel"
+    measures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    known: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         ndim = self.planes.ndim - 1
@@ -49,6 +55,11 @@ class Instances:
             raise BadArgument(
                 f"axes {self.axes!r} and spacing {self.spacing} must have one entry for each dimension of {self.shape}."
             )
+        if self.known is not None and (self.known.shape != self.shape or self.known.dtype != bool):
+            raise BadArgument(f"known must be bool of shape {self.shape}, not {self.known.dtype} {self.known.shape}.")
+        wrong = [name for name, values in self.measures.items() if len(values) != self.n]
+        if wrong:
+            raise BadArgument(f"measures {wrong} must have a value for each of the {self.n} objects.")
 
     @classmethod
     def from_labels(cls, labels: np.ndarray, **where: Any) -> Instances:
@@ -87,6 +98,18 @@ class Instances:
                 planes = np.concatenate([planes, np.zeros_like(planes[:1])])
             planes[free][mask] = k
         return cls(planes, **where)
+
+    @classmethod
+    def from_planes(cls, planes: np.ndarray, least: int = 1, **where: Any) -> Instances:
+        """From label planes, uint32 (P, \\*S), in which an id is one object; ids are made 1..N in their order.
+
+        Objects of fewer than `least` pixels are left out, and so are planes that are not needed.
+        """
+        areas = np.bincount(planes.ravel())
+        kept = areas >= max(1, least)
+        kept[:1] = False
+        ids = (np.cumsum(kept) * kept).astype(np.uint32)
+        return cls(_flatten(ids[planes]), **where)
 
     @property
     def n(self) -> int:
@@ -138,17 +161,22 @@ class Instances:
 
     def crop(self, region: tuple[slice, ...]) -> Instances:
         """The objects inside a box, one slice an axis; ids are made 1..N anew."""
-        return replace(self, planes=_flatten(_renumber(self.planes[(slice(None), *region)])))
+        inside = self.planes[(slice(None), *region)]
+        kept = np.unique(inside[inside > 0]).astype(np.int64) - 1
+        measures = {name: np.asarray(values)[kept] for name, values in self.measures.items()}
+        known = None if self.known is None else self.known[region]
+        return replace(self, planes=_flatten(_renumber(inside)), measures=measures, known=known)
 
     def features(self) -> pd.DataFrame:
-        """A row per object: label, plane, area, centroid and box along each axis, touching the border.
+        """A row per object: label, plane, area, centroid and box along each axis, touching the border, measures.
 
         `area` counts pixels (voxels in 3D); `area_units` is the same in `unit` squared (cubed);
         `centroid_y` and alike are in pixels.
         """
         import pandas as pd
 
-        return pd.DataFrame([self._feature_row(*item) for item in self.masks()], columns=self._feature_names())
+        rows = [self._feature_row(*item) for item in self.masks()]
+        return pd.DataFrame(rows, columns=self._feature_names()).assign(**self.measures)
 
     def _feature_names(self) -> list[str]:
         names = ["label", "plane", "area", "area_units"]

@@ -14,15 +14,17 @@ import numpy as np
 
 from napari_discern.architecture import Architecture
 from napari_discern.checkpoint import restore_checkpoint, save_checkpoint
+from napari_discern.device import enough_memory
 from napari_discern.errors import BadArgument
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.loop import Loop
 from napari_discern.model import Card, Model, Settings
-from napari_discern.progress import Steps
+from napari_discern.normalise import Normalisation
+from napari_discern.progress import Progress, Steps
 from napari_discern.sample import Example, Window
 from napari_discern.training import Training
-from napari_discern.tuning import choose, mean_score, windows
+from napari_discern.tuning import CHOOSE, choose, mean_score, windows
 
 log = logging.getLogger(__name__)
 BEST, LAST = "best", "last"
@@ -57,6 +59,13 @@ def train(
     resume : bool
         Go on from the checkpoint in `folder`.
 
+    Yields
+    ------
+    Progress
+        Stages "prepare" (one an image), "train" (one a step), "validate" (one a window; the last of a validation has
+        the value S_mean) and "choose settings". Those of a step have the values step, embedding and foreground (both
+        losses) and now and then those of `Quality`; their `peek` gives the model as it is.
+
     Returns
     -------
     Model
@@ -70,17 +79,48 @@ def train(
         If the loss is no longer finite.
     """
     data, validation = _split(data, validation, training.seed)
-    settings = base.card.settings if base else training.settings
-    examples = [Example(i, t, settings.normalise(i)) for i, t in data]
-    checks = windows([Example(i, t, settings.normalise(i)) for i, t in validation], training.seed)
-    loop = Loop.start(training, _card(training, examples, base), examples, base)
+    if training.unlabelled == "unknown":
+        data, validation = ([(i, _sparse(t)) for i, t in part] for part in (data, validation))
+    if base is not None:
+        _say_what_is_ignored(training)
+    normalise = (base.card.settings if base else training.settings).normalise
+    examples = yield from _prepare(data, normalise)
+    seen = windows((yield from _prepare(_some(validation, training.seed), normalise)), training.seed)
+    with enough_memory("there is no room for the network and its optimiser; take a smaller one (--backbone.filters)."):
+        loop = Loop.start(training, _card(training, examples, base), examples, base)
     best = _Best(folder)
     if resume:
         best.resume(loop)
-    yield from _descend(loop, best, checks)
+    yield from _descend(loop, best, seen)
     model = best.model or loop.model()
-    settings, scores = yield from choose(model, checks, loop.deadline)
+    settings, scores = yield from choose(model, seen, loop.deadline)
     return _finished(model, settings, scores, loop, training)
+
+
+def _sparse(truth: Instances) -> Instances:
+    """The same objects, with nothing known beside them unless it says itself what is."""
+    return truth if truth.known is not None else replace(truth, known=truth.foreground)
+
+
+def _prepare(data: Labelled, normalise: Normalisation) -> Steps[list[Example]]:
+    """Look at each image, to normalise it."""
+    examples: list[Example] = []
+    for image, truth in data:
+        yield Progress("prepare", len(examples), len(data))
+        examples.append(Example(image, truth, normalise(image)))
+    return examples
+
+
+def _some(data: Labelled, seed: int) -> Labelled:
+    """As many as are looked at in choosing the settings, picked at random."""
+    return [data[i] for i in np.random.default_rng(seed).permutation(len(data))[:CHOOSE]]
+
+
+def _say_what_is_ignored(training: Training) -> None:
+    fixed = ("backbone", "features", "embedding", "coordinate_channels", "coordinate_scale", "settings")
+    ignored = [name for name in fixed if getattr(training, name) != getattr(Training(), name)]
+    if ignored:
+        log.warning("the base model brings its own %s; what was asked for is ignored.", ", ".join(ignored))
 
 
 @dataclass
@@ -94,9 +134,10 @@ class _Best:
     def offer(self, model: Model, score: float) -> None:
         """Keep the model if it is better."""
         if score > self.score:
-            self.model, self.score = model, score
+            card = model.card.model_copy(update={"scores": {"S_mean": score}})
+            self.model, self.score = replace(model, card=card), score
             if self.folder is not None:
-                model.save(self.folder / BEST, overwrite=True)
+                self.model.save(self.folder / BEST, overwrite=True)
 
     def save(self, loop: Loop) -> None:
         """Write down where the training is."""
@@ -110,21 +151,19 @@ class _Best:
         self.score = restore_checkpoint(self.folder / LAST, loop)
         if (self.folder / BEST).is_dir():
             self.model = Model.load(self.folder / BEST, str(loop.fabric.device))
+            self.score = max(self.score, self.model.card.scores.get("S_mean", self.score))  # it may be the newer one
 
 
-def _descend(loop: Loop, best: _Best, checks: Sequence[Window]) -> Steps[None]:
-    """Run the loop to its end; validate now and then, and save every minute and when stopped."""
+def _descend(loop: Loop, best: _Best, seen: Sequence[Window]) -> Steps[None]:
+    """Run the loop to its end; validate now and then, and save every minute, when stopped and at the end."""
     count, saved = loop.training.checks, time.monotonic()
     due = int(loop.fraction() * count) + 1
     try:
         for progress in loop.run():
             yield progress
             if progress.fraction >= due / count:
-                due += 1
-                model = loop.model()
-                score = mean_score(model, checks)
-                log.info("step %d: mean S %.3f on %d validation windows", loop.step, score, len(checks))
-                best.offer(model, score)
+                score = yield from _validate(loop, best, seen, progress)
+                due = min(count, int(loop.fraction() * count) + 1)
                 yield replace(progress, stage="validate", values={**progress.values, "S_mean": score})
             if time.monotonic() - saved > AUTOSAVE:
                 best.save(loop)
@@ -132,6 +171,23 @@ def _descend(loop: Loop, best: _Best, checks: Sequence[Window]) -> Steps[None]:
     except GeneratorExit:
         best.save(loop)
         raise
+    best.save(loop)
+
+
+def _validate(loop: Loop, best: _Best, seen: Sequence[Window], progress: Progress) -> Steps[float]:
+    """Score the model as it is now, and keep it if it is the best."""
+    begun, model = time.monotonic(), loop.model()
+    steps = mean_score(model, seen)
+    try:
+        while True:
+            next(steps)
+            yield replace(progress, stage="validate")
+    except StopIteration as stop:
+        score: float = stop.value
+    log.info("step %d: mean S %.3f on validation images", loop.step, score)
+    best.offer(model, score)
+    loop.reserve = 2 * (time.monotonic() - begun)
+    return score
 
 
 def object_size(truths: Sequence[Instances]) -> float:
@@ -150,10 +206,13 @@ def _split(data: Labelled, validation: Labelled, seed: int) -> tuple[Labelled, L
     kinds = {(len(i.spatial_axes), i.channels) for i, _ in (*data, *validation)}
     if len(kinds) > 1:
         raise BadArgument(f"the images differ in (dimensions, channels): {sorted(kinds)}; train on one kind at a time.")
+    proportions = {tuple(round(s / min(i.spacing), 1) for s in i.spacing) for i, _ in data}
+    if len(proportions) > 1:
+        log.warning("the images differ in the proportions of their pixels: %s; the first counts.", sorted(proportions))
     if validation:
         return data, validation
     if len(data) < 5:
-        log.warning("only %d labelled image(s): the settings are chosen on the training images themselves.", len(data))
+        log.warning("only %d labelled image(s): weights and settings are chosen on these themselves.", len(data))
         return data, data
     order = np.random.default_rng(seed).permutation(len(data))
     aside = max(1, round(0.1 * len(data)))
@@ -179,7 +238,8 @@ def _card(training: Training, examples: Sequence[Example], base: Model | None) -
         coordinate_scale=max(2.0, size / 4) if scale == "auto" else None if scale == "off" else scale,
         spacing=image.spacing,
     )
-    settings = training.settings.model_copy(update={"smallest": _speck([e.truth for e in examples])})
+    least = training.settings.min_size or _speck([e.truth for e in examples])
+    settings = training.settings.model_copy(update={"min_size": least})
     return Card(architecture=architecture, settings=settings, object_size=size)
 
 

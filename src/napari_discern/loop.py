@@ -27,6 +27,8 @@ else:
 DEFAULT_MINUTES = 15.0
 PIXELS = 220_000
 """Pixels a step where the batch is "auto"."""
+LOOK = 10
+"""Steps between two looks at how far the embedding is what the loss wants."""
 CHOOSING = 0.05
 """Share of the minutes kept for choosing the settings at the end."""
 
@@ -44,6 +46,8 @@ class Loop:
     fabric: Any
     sampler: Sampler
     step: int = 0
+    reserve: float = 0.0
+    """Seconds to keep for what follows training, where a share of the minutes is less."""
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -60,8 +64,8 @@ class Loop:
         if device.type == "cpu":  # group norm's gradient is slow there on channels-last features
             network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         network.train()
-        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average), use_buffers=True)
-        rate = training.finetune_rate if base else training.rate
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay), use_buffers=True)
+        rate = training.finetune_learning_rate if base else training.learning_rate
         optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=training.weight_decay, fused=True)
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it names the precision at every start
         fabric = Fabric(
@@ -85,7 +89,7 @@ class Loop:
                 values = self.advance(self.sampler.draw(self.batch))
             self.step += 1
             done = self.fraction()
-            yield Progress("train", done, 1.0, {"step": self.step, **values})
+            yield Progress("train", done, 1.0, {"step": self.step, **values}, self.model)
 
     def go_on(self, step: int, seconds: float) -> None:
         """Count on from where an interrupted training was, with crops that it has not seen."""
@@ -109,7 +113,8 @@ class Loop:
         """Share of the training done, by steps or by the clock."""
         if self.training.steps is not None:
             return self.step / self.training.steps
-        return (time.monotonic() - self.started) / ((self.deadline - self.started) * (1 - CHOOSING))
+        minutes = self.deadline - self.started
+        return (time.monotonic() - self.started) / (minutes - max(CHOOSING * minutes, min(self.reserve, minutes / 4)))
 
     def advance(self, batch: Batch) -> dict[str, float]:
         """One step down the gradient; the losses, by name."""
@@ -125,10 +130,12 @@ class Loop:
         self.optimiser.step()
         self.average.update_parameters(self.network)
         values = {"embedding": instance.item(), "foreground": foreground.item()}
-        if not all(math.isfinite(v) for v in values.values()):
+        if self.step % LOOK == 0:
+            values |= t.loss.quality(output.embedding.detach(), labels)._asdict()
+        if not all(math.isfinite(values[name]) for name in ("embedding", "foreground")):
             raise TrainingFailed(
-                f"the loss is no longer finite at step {self.step} ({values}); lower the learning rate (--rate) and "
-                "look for images with extreme values."
+                f"the loss is no longer finite at step {self.step} ({values}); lower the learning rate "
+                "(--learning_rate) and look for images with extreme values."
             )
         return values
 
@@ -140,7 +147,7 @@ class Loop:
 
 
 def crop_size(training: Training, card: Card) -> tuple[int, ...]:
-    """Side of a crop along each axis: about eight objects across, physical shape near a cube."""
+    """Side of a crop along each axis: about eight objects across (four in 3D), physical shape near a cube."""
     a = card.architecture
     step, low, high = (32, 128, 256) if a.ndim == 2 else (16, 32, 64)
     side = training.crop

@@ -28,6 +28,8 @@ else:
     torch = LazyModule("torch")
 
 CARD, WEIGHTS = "card.json", "weights.safetensors"
+BLOCK = 1 << 24
+"""Pixels that are renumbered at a time."""
 
 
 class Settings(Params):
@@ -37,9 +39,9 @@ class Settings(Params):
     """How intensities are brought into a common range, once for each image."""
     cluster: Clustering = MeanShift()
     """How embeddings are grouped into objects."""
-    foreground: float = Field(0.5, gt=0, lt=1)
+    foreground_threshold: float = Field(0.5, gt=0, lt=1)
     """How sure the network must be that a pixel belongs to an object."""
-    smallest: int = Field(0, ge=0, json_schema_extra={"unit": "px"})
+    min_size: int = Field(0, ge=0, json_schema_extra={"unit": "px"})
     """Smaller objects are left out; pixels in 2D, voxels in 3D."""
 
 
@@ -79,16 +81,16 @@ class Embedded:
     Attributes
     ----------
     embedding : float32 tensor of shape (E, \\*S)
-    chance : float32 tensor of shape (K, \\*S)
+    probability : float32 tensor of shape (K, \\*S)
         Probability of background (0) and of each semantic class.
     """
 
     embedding: torch.Tensor
-    chance: torch.Tensor
+    probability: torch.Tensor
 
     def foreground(self, threshold: float) -> torch.Tensor:
         """Pixels whose probability of being background is below one minus the threshold, bool (\\*S)."""
-        return self.chance[0] < 1 - threshold
+        return self.probability[0] < 1 - threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +120,8 @@ class Model:
         from napari_discern.network import EmbeddingNetwork
 
         where = find_device(device)
-        network = EmbeddingNetwork(card.architecture).to(where).eval()
+        with enough_memory(f"{where} has no room for the model; close what else runs there, or use another device."):
+            network = EmbeddingNetwork(card.architecture).to(where).eval()
         if card.architecture.ndim == 2:  # what convolutions are fastest on
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(card, network, where)
@@ -203,16 +206,18 @@ def find_objects(embedded: Embedded, settings: Settings) -> np.ndarray:
     """
     size = tuple(embedded.embedding.shape[1:])
     with enough_memory(f"too little memory to cluster a tile of {size} pixels; take smaller ones with --tile."):
-        labels = settings.cluster(embedded.embedding, embedded.foreground(settings.foreground)).cpu().numpy()
-    return drop_small(labels, settings.smallest)
+        labels = settings.cluster(embedded.embedding, embedded.foreground(settings.foreground_threshold)).cpu().numpy()
+    return drop_small(labels, settings.min_size)
 
 
-def drop_small(labels: np.ndarray, smallest: int) -> np.ndarray:
+def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:
     """Leave out objects of fewer pixels and number the others 1..N; uint32."""
-    size = np.bincount(labels.ravel())
-    keep = size >= max(1, smallest)
+    parts = np.array_split(labels, max(1, labels.size // BLOCK))  # an index takes eight bytes a pixel
+    size = np.sum([np.bincount(part.ravel(), minlength=int(labels.max(initial=0)) + 1) for part in parts], axis=0)
+    keep = size >= max(1, min_size)
     keep[:1] = False
-    return np.asarray((np.cumsum(keep) * keep).astype(np.uint32)[labels])
+    ids = (np.cumsum(keep) * keep).astype(np.uint32)
+    return np.concatenate([ids[part] for part in parts])
 
 
 def read_card(path: Path) -> Card:

@@ -14,6 +14,8 @@ from napari_discern.image import Image
 from napari_discern.params import Params
 
 log = logging.getLogger(__name__)
+BLOCKS = 4
+"""Blocks along an axis."""
 SAMPLE = 1_000_000
 """Pixels a channel that are looked at, at most; larger images are read in evenly spread blocks."""
 
@@ -123,8 +125,19 @@ def _sample(image: Image) -> np.ndarray:
     shape = image.spatial_shape
     if np.prod(shape) <= SAMPLE:
         return image.read()
-    blocks, side = 4, [min(n, int(SAMPLE ** (1 / len(shape)) / 4)) for n in shape]
-    starts = [np.unique(np.linspace(0, n - s, blocks).astype(int)) for n, s in zip(shape, side, strict=True)]
+    side = _block(shape)
+    starts = [np.unique(np.linspace(0, n - s, BLOCKS).astype(int)) for n, s in zip(shape, side, strict=True)]
     corners = np.stack(np.meshgrid(*starts, indexing="ij"), -1).reshape(-1, len(shape))
     patches = [image.read([slice(c, c + s) for c, s in zip(corner, side, strict=True)]) for corner in corners]
     return np.concatenate([p.reshape(image.channels, -1) for p in patches], axis=1)
+
+
+def _block(shape: tuple[int, ...]) -> list[int]:
+    """Sides of a block, so that all blocks together hold about `SAMPLE` pixels also where an axis is short."""
+    sides, room = list(shape), float(SAMPLE)
+    for done, axis in enumerate(sorted(range(len(shape)), key=shape.__getitem__)):
+        share = int(room ** (1 / (len(shape) - done)))
+        if share < shape[axis]:
+            sides[axis] = max(1, share // BLOCKS)
+        room /= min(shape[axis], BLOCKS * sides[axis])
+    return sides

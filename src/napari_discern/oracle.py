@@ -75,9 +75,9 @@ def _rows(model: Model, embedded: Embedded, window: Window) -> Iterator[np.ndarr
     settings = model.card.settings
     truth = torch.from_numpy(window.truth.planes.max(axis=0).astype(np.int64)).to(model.device)
     centres = CentreThreshold(bandwidth=settings.cluster.bandwidth)
-    for foreground in (embedded.foreground(settings.foreground), truth > 0):
+    for foreground in (embedded.foreground(settings.foreground_threshold), truth > 0):
         for labels in (
             settings.cluster(embedded.embedding, foreground),
             centres(embedded.embedding, foreground, truth),
         ):
-            yield drop_small(labels.cpu().numpy(), settings.smallest)
+            yield drop_small(labels.cpu().numpy(), settings.min_size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -25,12 +25,15 @@ class Progress:
         Amount done and amount in all, in the same unit. `total` is 0 where it cannot be known.
     values : mapping of str to float
         Figures worth showing beside the bar (losses, scores), by name.
+    peek : callable, optional
+        Gives the result as it would be now, where a pipeline can tell; to be called before the pipeline goes on.
     """
 
     stage: str
     done: float
     total: float
     values: Mapping[str, float] = field(default_factory=dict)
+    peek: Callable[[], Any] | None = field(default=None, compare=False)
 
     @property
     def fraction(self) -> float:

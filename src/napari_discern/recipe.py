@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from napari_discern.device import Precision
+from napari_discern.errors import BadArgument
 from napari_discern.model import Card, Settings
 
 
@@ -23,10 +25,31 @@ class Recipe(Settings):
     """Side of a tile without its halo; auto is 1024 in 2D and 96 in 3D."""
     halo: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", json_schema_extra={"unit": "px"})
     """How far a tile looks beyond its border; auto is one and a half objects, at least 32 in 2D."""
+    region: str = Field("", pattern=r"^(\d+:\d+(,\d+:\d+)*)?$", json_schema_extra={"unit": "px"})
+    """Part of the image to look at, as first:end along each axis, y and x or z, y and x (100:612,0:512); empty is all.
+    It is normalised as the whole image is."""
     device: str = "auto"
     """Where the network runs: auto, cpu, cuda, cuda:1."""
     precision: Precision = "auto"
     """Bits of the network's arithmetic; auto takes bfloat16 where the hardware is fast at it."""
+
+    def box(self, shape: Sequence[int]) -> tuple[slice, ...]:
+        """The region inside an image of that shape, a slice an axis.
+
+        Raises
+        ------
+        BadArgument
+            If the region has other axes than the image, is empty, or reaches beyond it.
+        """
+        if not self.region:
+            return tuple(slice(0, n) for n in shape)
+        parts = [slice(*map(int, part.split(":"))) for part in self.region.split(",")]
+        if len(parts) != len(shape) or any(not 0 <= p.start < p.stop <= n for p, n in zip(parts, shape, strict=True)):
+            raise BadArgument(
+                f"region {self.region!r} does not lie in an image of {' x '.join(map(str, shape))} pixels; give "
+                "first:end for each axis, the end being one more than the last pixel."
+            )
+        return tuple(parts)
 
     def cut(self, card: Card) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Size of a tile's core and halo along each axis of the model, in pixels.

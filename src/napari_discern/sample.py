@@ -86,11 +86,15 @@ class Example:
     def targets(self) -> np.ndarray:
         """Labels and classes, int32 (2, \\*S).
 
-        A pixel that several objects share is foreground, but of unknown object: one embedding cannot be two.
+        A pixel that several objects share is foreground, but of unknown object: one embedding cannot be two. Where
+        nothing is known, so are both.
         """
         shared = (self.truth.planes > 0).sum(axis=0) > 1
         labels = np.where(shared, UNKNOWN, self.truth.planes.max(axis=0).astype(np.int32))
-        return np.stack([labels, self.truth.foreground]).astype(np.int32)
+        targets = np.stack([labels, self.truth.foreground]).astype(np.int32)
+        if self.truth.known is not None:
+            targets[:, ~(self.truth.known | self.truth.foreground)] = UNKNOWN
+        return targets
 
     @cached_property
     def inside(self) -> np.ndarray:
@@ -161,7 +165,8 @@ class Sampler:
     def _corner(self, example: Example) -> list[int]:
         """First pixel of a window; it may lie outside the image."""
         shape = example.image.spatial_shape
-        if self.random.random() < self.objects and len(example.inside):
+        sparse = example.truth.known is not None  # elsewhere there may be nothing to learn from
+        if len(example.inside) and (sparse or self.random.random() < self.objects):
             point = np.unravel_index(self.random.choice(example.inside), shape)
         else:
             point = tuple(self.random.integers(n) for n in shape)

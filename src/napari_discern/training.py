@@ -31,17 +31,19 @@ class Training(Params):
     """Crops a step; auto takes as many as hold about 220,000 pixels."""
     crop: Annotated[int, Field(ge=8)] | Literal["auto"] = "auto"
     """Side of a crop in pixels; auto gives room to a few dozen objects."""
+    unlabelled: Literal["background", "unknown"] = "background"
+    """What pixels without a label are: background, or unknown, where only some of the objects are labelled."""
     centred: float = Field(0.8, ge=0, le=1)
     """Share of the crops that lie around a labelled object; the others lie anywhere."""
-    rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0)
     """Highest learning rate (AdamW)."""
-    finetune_rate: float = Field(5e-4, gt=0)
+    finetune_learning_rate: float = Field(5e-4, gt=0)
     """Highest learning rate where training starts from a base model."""
     warmup: int = Field(100, ge=0)
     """Steps over which the learning rate rises; afterwards it falls along a cosine."""
     weight_decay: float = Field(0.01, ge=0)
     """Decay of the weights (AdamW)."""
-    average: float = Field(0.995, ge=0, lt=1)
+    ema_decay: float = Field(0.995, ge=0, lt=1)
     """Decay of the running average of the weights, which is what gets saved."""
     checks: int = Field(8, ge=1)
     """Validations during training, evenly spread."""
@@ -60,9 +62,11 @@ class Training(Params):
     coordinate_channels: bool = False
     """Pixel coordinates as input channels; a base model brings its own."""
     coordinate_scale: Annotated[float, Field(gt=0)] | Literal["auto", "off"] = "auto"
-    """Pixels a unit of the coordinates added to the first embedding channels; auto takes a quarter of an object."""
+    """Pixels a unit of the coordinates added to the first embedding channels; auto takes a quarter of an object.
+    A base model brings its own."""
     settings: Settings = Settings()
-    """Normalisation, and the clustering to start from; bandwidth and thresholds are chosen at the end."""
+    """Normalisation, and the clustering to start from; bandwidth and thresholds are chosen at the end. A base
+    model brings its own."""
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:

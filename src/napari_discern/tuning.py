@@ -17,28 +17,32 @@ from napari_discern.progress import Progress, Steps
 from napari_discern.sample import Example, Window, cut_window
 
 log = logging.getLogger(__name__)
-MOST = 40
-"""Validation windows, at most."""
+CHOOSE, CHECK = 40, 16
+"""Windows that the settings are chosen on, and that are scored each time during training, at most."""
 BANDWIDTHS = (0.5, 0.75, 1.0, 1.2, 1.35, 1.5, 1.75, 2.0)
-FOREGROUNDS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
-SMALLEST = (0.0, 0.02, 0.05, 0.1, 0.2)
+FOREGROUND_THRESHOLDS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
+MIN_SIZES = (0.0, 0.02, 0.05, 0.1, 0.2)
 """Smallest object as a share of the median object's pixels."""
 
 
 def windows(examples: Sequence[Example], seed: int) -> list[Window]:
-    """Windows from the middle of up to `MOST` images, picked at random."""
-    picked = sorted(np.random.default_rng(seed).permutation(len(examples))[:MOST])
+    """Windows from the middle of up to `CHOOSE` images, picked and ordered at random."""
+    picked = np.random.default_rng(seed).permutation(len(examples))[:CHOOSE]
     return [cut_window(examples[i]) for i in picked]
 
 
-def mean_score(model: Model, checks: Sequence[Window]) -> float:
-    """Mean S(0.5..0.9) over the windows with the model's present settings."""
-    settings = model.card.settings
-    return float(np.mean([_score(model.embed(w.patch), w, settings) for w in checks]))
+def mean_score(model: Model, seen: Sequence[Window]) -> Steps[float]:
+    """Mean S(0.5..0.9) over the first `CHECK` windows with the model's present settings."""
+    scores: list[float] = []
+    seen = seen[:CHECK]
+    for window in seen:
+        yield Progress("validate", len(scores), len(seen))
+        scores.append(_score(model.embed(window.patch), window, model.card.settings))
+    return float(np.mean(scores))
 
 
 def choose(
-    model: Model, checks: Sequence[Window], deadline: float = math.inf
+    model: Model, seen: Sequence[Window], deadline: float = math.inf
 ) -> Steps[tuple[Settings, dict[str, float]]]:
     """The settings with the best mean S(0.5..0.9) on the windows, one setting after another.
 
@@ -51,29 +55,39 @@ def choose(
     dict of str to float
         What the windows score with them ("S_mean").
     """
-    embedded = [model.embed(w.patch) for w in checks]
+    embedded = []
+    for window in seen:
+        yield Progress("choose settings", 0, 1)
+        embedded.append(model.embed(window.patch))
     best = model.card.settings
-    top = _mean(embedded, checks, best)
-    areas = np.concatenate([w.truth.areas for w in checks])
-    middle = float(np.median(areas)) if len(areas) else 0.0
-    trials = list(_trials(middle))
-    for done, change in enumerate(trials, start=1):
+    top = yield from _mean(embedded, seen, best, Progress("choose settings", 0, 1))
+    areas = np.concatenate([w.truth.areas for w in seen])
+    trials, known = list(_trials(best, float(np.median(areas)) if len(areas) else 0.0)), [best]
+    for done, change in enumerate(trials):
         if time.monotonic() > deadline:
-            log.warning("time is up: %d of %d settings were not tried.", len(trials) - done + 1, len(trials))
+            log.warning("time is up: %d of %d settings were not tried.", len(trials) - done, len(trials))
             break
         tried = _changed(best, change)
-        value = _mean(embedded, checks, tried)
-        if value > top:
-            best, top = tried, value
-        yield Progress("choose settings", done, len(trials), {"S_mean": top})
+        if tried not in known:
+            known.append(tried)
+            value = yield from _mean(embedded, seen, tried, Progress("choose settings", done, len(trials)))
+            if value > top:
+                best, top = tried, value
+        yield Progress("choose settings", done + 1, len(trials), {"S_mean": top})
     return best, {"S_mean": top}
 
 
-def _trials(middle: float) -> Iterator[dict[str, Any]]:
-    yield from ({"bandwidth": b} for b in BANDWIDTHS)
-    yield from ({"smallest": round(s * middle)} for s in SMALLEST)
-    yield from ({"foreground": f} for f in FOREGROUNDS)
-    yield from ({"bandwidth": b} for b in BANDWIDTHS)
+def _trials(start: Settings, middle: float) -> Iterator[dict[str, Any]]:
+    """One change after another, each value near to the one at the start first, in case time does not do for all."""
+    bandwidths = [{"bandwidth": b} for b in _nearest_first(BANDWIDTHS, start.cluster.bandwidth)]
+    yield from bandwidths
+    yield from ({"min_size": round(s * middle)} for s in MIN_SIZES)
+    yield from ({"foreground_threshold": f} for f in _nearest_first(FOREGROUND_THRESHOLDS, start.foreground_threshold))
+    yield from bandwidths
+
+
+def _nearest_first(values: Sequence[float], start: float) -> list[float]:
+    return sorted(values, key=lambda v: abs(v - start))
 
 
 def _changed(settings: Settings, change: dict[str, Any]) -> Settings:
@@ -82,8 +96,13 @@ def _changed(settings: Settings, change: dict[str, Any]) -> Settings:
     return settings.model_copy(update=change)
 
 
-def _mean(embedded: Sequence[Embedded], checks: Sequence[Window], settings: Settings) -> float:
-    return float(np.mean([_score(e, w, settings) for e, w in zip(embedded, checks, strict=True)]))
+def _mean(embedded: Sequence[Embedded], seen: Sequence[Window], settings: Settings, step: Progress) -> Steps[float]:
+    """Mean score over the windows; each yields the step that is being done."""
+    scores: list[float] = []
+    for e, w in zip(embedded, seen, strict=True):
+        yield step
+        scores.append(_score(e, w, settings))
+    return float(np.mean(scores))
 
 
 def _score(embedded: Embedded, window: Window, settings: Settings) -> float:

@@ -1,38 +1,56 @@
-"""Zoo: the models that ship with the package, and models by path."""
+"""Zoo: the models that ship with the package, the user's own, and models by path."""
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from napari_discern.errors import BadModel
 from napari_discern.model import Card, Model, read_card
 
+log = logging.getLogger(__name__)
 BUNDLED = Path(__file__).parent / "models"
+OWN = "NAPARI_DISCERN_MODELS"
+"""Environment variable that names the folder of the user's own models; else it is `.napari-discern/models` at home."""
 
 
 def list_models() -> Iterator[tuple[str, Card]]:
-    """Name and card of each bundled model; weights are not read."""
+    """Name and card of each bundled model, then of the user's own; weights are not read.
+
+    Own models that cannot be read are passed over with a warning.
+    """
     for name, folder in _bundled().items():
         yield name, read_card(folder)
+    for name, folder in _own().items():
+        try:
+            yield name, read_card(folder)
+        except BadModel as error:
+            log.warning("model %r is passed over: %s", name, error)
+
+
+def own_models() -> Path:
+    """The folder of the user's own models; it need not exist."""
+    return Path(os.environ.get(OWN) or Path.home() / ".napari-discern" / "models")
 
 
 def locate_model(name: str) -> Path:
-    """The folder of a bundled model or of a path.
+    """The folder of a bundled model, of one of the user's own, or of a path.
 
     Raises
     ------
     BadModel
-        If there is no bundled model of that name and no such folder.
+        If there is no model of that name and no such folder.
     """
-    bundled = _bundled()
+    bundled = {**_own(), **_bundled()}
     if name in bundled:
         return bundled[name]
     path = Path(name).expanduser()
     if path.is_dir():
         return path.resolve()
     known = ", ".join(bundled) or "none is"
-    raise BadModel(f"there is no model {name!r}: it is neither bundled ({known}) nor a folder that exists.")
+    raise BadModel(f"there is no model {name!r}: it is not one of the list ({known}), nor a folder that exists.")
 
 
 def load_model(name: str, device: str = "auto") -> Model:
@@ -42,4 +60,13 @@ def load_model(name: str, device: str = "auto") -> Model:
 
 def _bundled() -> dict[str, Path]:
     """The folders of the bundled models by name."""
-    return {folder.name: folder for folder in sorted(BUNDLED.glob("[!._]*")) if folder.is_dir()}
+    return _folders(BUNDLED)
+
+
+def _own() -> dict[str, Path]:
+    """The folders of the user's own models by name, but for those that bear a bundled one's."""
+    return {name: folder for name, folder in _folders(own_models()).items() if name not in _bundled()}
+
+
+def _folders(where: Path) -> dict[str, Path]:
+    return {folder.name: folder for folder in sorted(where.glob("[!._]*")) if folder.is_dir()}

@@ -7,84 +7,21 @@ the flags of all its members are there, and ``--cluster.kind`` says which member
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_origin
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from napari_discern.errors import BadArgument
+from napari_discern.fields import BOUNDS, Leaf, Values, leaves, merge
 from napari_discern.params import Params
 
 P = TypeVar("P", bound=Params)
-Values = Mapping[str, Any]
 MARK = "params."
 """What the names of our flags begin with in argparse's namespace."""
-BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most", "multiple_of": "a multiple of"}
 WORDS = {int: "N", float: "X", str: "TEXT", NoneType: "none"}
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A field that holds no further parameters.
-
-    Attributes
-    ----------
-    path : tuple of str
-        The names on the way to it; joined by dots they are the flag.
-    field : FieldInfo
-        Its type, bounds and description.
-    default : any
-        Its value where nothing is said; `PydanticUndefined` if it must be given.
-    about : str
-        What it is; of a `kind`, what the family is.
-    member : str
-        The kind of the family's member that it belongs to; "" where there is one member only.
-    """
-
-    path: tuple[str, ...]
-    field: FieldInfo
-    default: Any
-    about: str
-    member: str = ""
-
-    @property
-    def types(self) -> list[Any]:
-        """The types it may have, None and each `Literal` among them."""
-        return _alternatives(self.field.annotation)
-
-    @property
-    def choices(self) -> dict[str, Any]:
-        """The values of its literals, by how they are typed in."""
-        return {str(v): v for kind in self.types if get_origin(kind) is Literal for v in get_args(kind)}
-
-    @property
-    def bounds(self) -> dict[str, float]:
-        """What its value must be, by the keys of `BOUNDS`."""
-        marks = [*self.field.metadata, *_marks(self.field.annotation)]
-        return {key: getattr(mark, key) for mark in marks for key in BOUNDS if hasattr(mark, key)}
-
-
-def leaves(params: type[Params], at: Params | None = None, family: Leaf | None = None) -> Iterator[Leaf]:
-    """Every leaf of a Params class; of a family those of all members.
-
-    `at` holds the values to name as defaults, `family` stands for the field that `params` is a member of.
-    """
-    for name, field in params.model_fields.items():
-        is_kind = family is not None and name == "kind"
-        value = getattr(at, name, "" if is_kind else field.default)
-        about = family.about if family and is_kind else field.description or ""
-        path = (*family.path, name) if family else (name,)
-        nested = [t for t in _alternatives(field.annotation) if isinstance(t, type) and issubclass(t, Params)]
-        leaf = Leaf(path, field, value, about, family.member if family else "")
-        if not nested:
-            yield leaf
-        for each in nested:
-            member = str(each.model_fields["kind"].default) if len(nested) > 1 else ""
-            yield from leaves(each, value if type(value) is each else None, replace(leaf, member=member))
 
 
 def add_flags(parser: argparse.ArgumentParser, params: type[Params], title: str, skip: tuple[str, ...] = ()) -> None:
@@ -115,14 +52,6 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
     return values
 
 
-def merge(low: Values, high: Values) -> dict[str, Any]:
-    """`high` over `low`, deeply. Where it changes a `kind`, the values of the kind before are dropped."""
-    if "kind" in high and high["kind"] != low.get("kind", high["kind"]):
-        return dict(high)
-    both = {k: merge(low[k], v) for k, v in high.items() if isinstance(v, Mapping) and isinstance(low.get(k), Mapping)}
-    return {**low, **high, **both}
-
-
 def build(params: type[P], *layers: tuple[str, Values]) -> P:
     """Merge layers, the strongest last, and validate the result once.
 
@@ -145,20 +74,6 @@ def build(params: type[P], *layers: tuple[str, Values]) -> P:
         return params.model_validate(values)
     except ValidationError as error:
         raise BadArgument(_explain(error, values, layers)) from error
-
-
-def _alternatives(annotation: Any) -> list[Any]:
-    """The types that an annotation allows, unions taken apart."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin in (Union, UnionType):
-        return [kind for arg in args for kind in _alternatives(arg)]
-    return _alternatives(args[0]) if origin is Annotated else [annotation]
-
-
-def _marks(annotation: Any) -> Iterator[Any]:
-    """What stands beside the types inside an annotation: bounds."""
-    for arg in get_args(annotation):
-        yield from arg.metadata if isinstance(arg, FieldInfo) else _marks(arg)
 
 
 def _add(box: Any, name: str, found: list[Leaf]) -> None:
@@ -189,8 +104,7 @@ def _help(found: list[Leaf]) -> str:
 
 
 def _facts(leaf: Leaf) -> str:
-    extra, is_kind = leaf.field.json_schema_extra, leaf.path[-1] == "kind"
-    unit = [f"in {extra['unit']}"] if isinstance(extra, dict) and "unit" in extra else []
+    is_kind, unit = leaf.path[-1] == "kind", [f"in {leaf.unit}"] if leaf.unit else []
     bounds = [f"{BOUNDS[key]} {value:g}" for key, value in leaf.bounds.items()]
     unsaid = leaf.default in (PydanticUndefined, "")
     default = [] if unsaid else [f"default {'none' if leaf.default is None else leaf.default}"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import glob
+import re
 import time
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_existing((old for path in images for old in _outputs(path, args.out)), args.overwrite)
     recipe = plan(args.recipe, given(args))
     folder = Folder(args.out, recipe, args.overwrite)
-    model = replace(zoo.load_model(recipe.model, recipe.device), precision=recipe.precision)
-    work = Work(folder, model)
+    folder.refuse_mixture([io.stem(path) for path in images])
+    work = Work(folder, zoo.load_model(recipe.model, recipe.device))
     try:
         watch(work.segment_all(images))
     except KeyboardInterrupt:
@@ -135,6 +136,17 @@ class Folder:
             raise OutputExists(
                 f"{self.path} holds results of another recipe ({RECIPE}); nothing was done. "
                 "Choose another folder, or allow to overwrite (--overwrite)."
+            )
+
+    def refuse_mixture(self, stems: Iterable[str]) -> None:
+        """Refuse to leave results of another recipe beside those of these images."""
+        redone = set(stems)
+        found = {re.sub(r"_t\d{4}$", "", file.stem): file for file in self.path.glob("*.csv")}
+        others = sorted(file.name for stem, file in found.items() if not {stem, file.stem} & redone)
+        if others and self._recipe() not in (None, self.recipe.to_toml()):
+            raise OutputExists(
+                f"{self.path} also holds results of other images by another recipe ({others[0]} is one of "
+                f"{len(others)}); {RECIPE} can describe one only. Choose another folder, or do all images anew."
             )
 
     def write(self, name: str, objects: Instances) -> Path:

@@ -112,7 +112,9 @@ def _summary(card: Card) -> str:
     """Scores, chosen settings and time, on three lines."""
     s, how = card.settings, card.training
     scores = ", ".join(f"{name} {value:.3f}" for name, value in card.scores.items())
-    chosen = f"bandwidth {s.cluster.bandwidth:g}, foreground {s.foreground:g}, smallest object {s.smallest} px"
+    chosen = (
+        f"bandwidth {s.cluster.bandwidth:g}, foreground {s.foreground_threshold:g}, smallest object {s.min_size} px"
+    )
     return (
         f"on validation images: {scores}\nchosen there: {chosen}\n"
         f"trained for {how['steps_done']} steps, {how['minutes_done']:g} minutes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from napari_discern.clustering.centre_threshold import CentreThreshold
+from napari_discern.clustering.margins import Margins, margins
 from napari_discern.clustering.mean_shift import MeanShift
 
 Clustering: TypeAlias = MeanShift
@@ -14,4 +15,4 @@ Calling one, ``clustering(embedding, foreground)``, maps float (E, \\*S) and boo
 `CentreThreshold` is not of the family: it has to be told the truth.
 """
 
-__all__ = ["CentreThreshold", "Clustering", "MeanShift"]
+__all__ = ["CentreThreshold", "Clustering", "Margins", "MeanShift", "margins"]

@@ -35,7 +35,7 @@ def show(image: Image, objects: Instances) -> None:
 def add_layers(viewer: ViewerModel, image: Image, objects: Instances) -> None:
     """Add the image, and a Labels layer for each plane of objects, at the image's spacing."""
     pixels = image.read()
-    rgb = image.size("s") == 3
+    rgb = image.is_rgb
     viewer.add_image(
         pixels.transpose(*range(1, pixels.ndim), 0) if rgb else pixels,
         name=image.name,

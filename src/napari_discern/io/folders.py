@@ -6,7 +6,7 @@ import glob
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_discern.errors import BadFile
@@ -26,7 +26,7 @@ class Pair:
     labels: Path
 
     def read(self) -> tuple[Image, Instances]:
-        """Read both.
+        """Read both; the labels lie on the image's pixels, whatever their own file says of its spacing.
 
         Raises
         ------
@@ -41,7 +41,8 @@ class Pair:
                 f"{self.labels} has the shape {instances.shape} ({instances.axes}), but its image {self.image} has "
                 f"{image.spatial_shape} ({image.spatial_axes}). {self._advice(image, instances)}"
             )
-        return image, instances
+        placed = replace(instances, axes=image.spatial_axes, spacing=image.spacing, unit=image.unit)
+        return image, placed
 
     def _advice(self, image: Image, instances: Instances) -> str:
         if instances.shape[1:] == image.spatial_shape:

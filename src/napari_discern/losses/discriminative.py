@@ -24,6 +24,21 @@ class Forces(NamedTuple):
     drift: Tensor
 
 
+class Quality(NamedTuple):
+    """How far an embedding is what the loss wants it to be; NaN where there is nothing to look at.
+
+    Attributes
+    ----------
+    within : float
+        Share of the pixels nearer than delta_v to their object's mean.
+    beyond : float
+        Share of the pairs of objects whose means are further apart than 2 delta_d.
+    """
+
+    within: float
+    beyond: float
+
+
 class Discriminative(Params):
     """Pulls the embeddings of an object to their mean and pushes the means of different objects apart.
 
@@ -84,6 +99,16 @@ class Discriminative(Params):
         weight = _share(image, kind)
         drift = torch.linalg.vector_norm(means, self.norm, dim=1)
         return Forces((weight * pull).sum(), self._push(means, image, kind, weight), (weight * drift).sum())
+
+    def quality(self, embedding: Tensor, labels: Tensor) -> Quality:
+        """How far the embedding is what the loss wants; parameters as for calling. Without gradient."""
+        with torch.no_grad():
+            points, owner, image, _ = _objects(embedding, labels, None)
+            means = _mean(points, owner, torch.bincount(owner, minlength=len(image)))
+            near = torch.linalg.vector_norm(points - means.index_select(0, owner), self.norm, dim=1) <= self.delta_v
+            pair = (image[:, None] == image[None]).triu(1)
+            far = torch.cdist(means, means, p=float(self.norm))[pair] >= 2 * self.delta_d
+            return Quality(float(near.float().mean()), float(far.float().mean()))
 
     def _push(self, means: Tensor, image: Tensor, kind: Tensor, share: Tensor) -> Tensor:
         """Mean over ordered pairs of one image and class, summed over classes, averaged over images."""

@@ -68,7 +68,8 @@ def compare(found: Instances, truth: Instances) -> Contingency:
     """Count the pixels that found and true objects share.
 
     Summed over all pairs of planes. Each object lies whole in one plane, so the counts are exact also where
-    objects overlap.
+    objects overlap. Where the truth is not known everywhere, found objects that lie mostly where it is not do not
+    count, and the foregrounds are compared where it is.
 
     Raises
     ------
@@ -77,12 +78,15 @@ def compare(found: Instances, truth: Instances) -> Contingency:
     """
     if found.shape != truth.shape:
         raise BadArgument(f"the objects found have shape {found.shape}, the true ones {truth.shape}; compare like.")
+    known = np.ones(truth.shape, bool) if truth.known is None else truth.known
+    if truth.known is not None:
+        found = _within(found, truth.known)
     n_truth = truth.n
     counts = [_shared(a.ravel(), b.ravel(), n_truth) for a in found.planes for b in truth.planes]
     keys = np.concatenate([key for key, _ in counts])
     order = np.argsort(keys)
     pairs = np.stack(np.divmod(keys[order], n_truth + 1), axis=1)
-    covered, true = found.foreground, truth.foreground
+    covered, true = found.foreground & known, truth.foreground & known
     return Contingency(
         pairs=pairs,
         shared=np.concatenate([count for _, count in counts])[order],
@@ -92,6 +96,13 @@ def compare(found: Instances, truth: Instances) -> Contingency:
         truth_foreground=int(true.sum()),
         shared_foreground=int((covered & true).sum()),
     )
+
+
+def _within(found: Instances, known: np.ndarray) -> Instances:
+    """The objects of which at least half the pixels are known."""
+    there = np.bincount(found.planes[:, known].ravel(), minlength=found.n + 1)
+    dropped = np.flatnonzero(2 * there[1:] < found.areas) + 1
+    return Instances.from_planes(np.where(np.isin(found.planes, dropped), 0, found.planes).astype(np.uint32))
 
 
 def _shared(found: np.ndarray, truth: np.ndarray, n_truth: int) -> tuple[np.ndarray, np.ndarray]:

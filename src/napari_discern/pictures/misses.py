@@ -16,7 +16,7 @@ from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.io.atomic import atomic
 from napari_discern.metrics import Matching, Score, abridged, matching
-from napari_discern.pictures.overlay import is_rgb, stretch
+from napari_discern.pictures.overlay import stretch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,7 +151,7 @@ def _backdrop(case: Case, view: View) -> np.ndarray:
     region = (view.y, view.x) if view.z is None else (slice(view.z, view.z + 1), view.y, view.x)
     pixels = case.image.read(region)
     flat = pixels if view.z is None else pixels[:, 0]
-    dimmed: np.ndarray = (0.7 * stretch(flat, is_rgb(case.image))).astype(np.uint8)
+    dimmed: np.ndarray = (0.7 * stretch(flat, case.image.is_rgb)).astype(np.uint8)
     return dimmed
 
 

@@ -63,7 +63,7 @@ def overlay(image: Image, instances: Instances, magnify: int = 1) -> np.ndarray:
         )
     pixels, planes = _flat(image, instances)
     colours = PALETTE[colouring(planes)].astype(np.float32)
-    picture = _enlarged(stretch(pixels, is_rgb(image)), magnify).astype(np.float32)
+    picture = _enlarged(stretch(pixels, image.is_rgb), magnify).astype(np.float32)
     width = max(1, round(max(picture.shape) / 600))
     for plane in planes:
         large = _enlarged(plane, magnify)
@@ -88,11 +88,6 @@ def save_overlay(image: Image, instances: Instances, path: Path, overwrite: bool
     picture = overlay(image, instances, magnify=math.ceil(1000 / max(instances.shape[-2:])))
     with atomic(path, overwrite) as temporary:
         Picture.fromarray(picture).save(temporary, format="png")
-
-
-def is_rgb(image: Image) -> bool:
-    """Whether the channels are red, green, blue (and perhaps opacity)."""
-    return image.size("s") in (3, 4)
 
 
 def stretch(pixels: np.ndarray, rgb: bool = False) -> np.ndarray:

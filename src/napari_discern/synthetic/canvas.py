@@ -62,7 +62,7 @@ class Canvas:
 
         Objects of which fewer than `least_visible` pixels can be seen are left out.
         """
-        return keep_visible(self._planes, least_visible, **where)
+        return Instances.from_planes(self._planes, least_visible, **where)
 
     def _own(self, box: Box, mask: np.ndarray, hides: bool) -> None:
         if hides:
@@ -72,23 +72,6 @@ class Canvas:
             self._planes = np.concatenate([self._planes, np.zeros_like(self._planes[:1])])
             free.append(True)
         self._planes[free.index(True)][box[1:]][mask] = self._laid
-
-
-def keep_visible(planes: np.ndarray, least_visible: int, **where: Any) -> Instances:
-    """The objects of at least `least_visible` pixels, ids made 1..N in their order, empty planes removed.
-
-    Parameters
-    ----------
-    planes : array of shape (P, *S), uint32
-        Label planes in which no object lies twice.
-    """
-    areas = np.bincount(planes.ravel())
-    kept = areas >= least_visible
-    kept[0] = False
-    renumbered = np.where(kept, np.cumsum(kept), 0).astype(np.uint32)[planes]
-    used = renumbered.any(axis=tuple(range(1, planes.ndim)))
-    used[0] |= not used.any()
-    return Instances(renumbered[used], **where)
 
 
 def box_around(low: ArrayLike, high: ArrayLike, shape: tuple[int, ...]) -> Box:

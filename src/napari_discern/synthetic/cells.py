@@ -9,7 +9,7 @@ from pydantic import Field
 
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.synthetic.canvas import Box, box_around, keep_visible, offsets
+from napari_discern.synthetic.canvas import Box, box_around, offsets
 from napari_discern.synthetic.outline import Outline, random_waves
 from napari_discern.synthetic.packing import Packed, pack, scatter
 from napari_discern.synthetic.scene import Scene
@@ -55,7 +55,7 @@ class Cells(Scene):
         light = blur(self._light(rng, packed, len(placed)), self.blur)
         light += 0.05 + 0.02 * field(rng, shape, 90.0)
         picture = digitise(add_noise(rng, light, self.noise, self.photons), TOP, np.uint16)
-        return Image(picture, "yx", name=name), keep_visible(packed.labels[None], self.least_visible)
+        return Image(picture, "yx", name=name), Instances.from_planes(packed.labels[None], self.least_visible)
 
     def _body(
         self, rng: np.random.Generator, shape: tuple[int, ...], centre: np.ndarray, radius: float

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.synthetic.canvas import Box, box_around, keep_visible, offsets
+from napari_discern.synthetic.canvas import Box, box_around, offsets
 from napari_discern.synthetic.packing import pack, scatter
 from napari_discern.synthetic.scene import Scene
 from napari_discern.synthetic.texture import add_noise, blur, digitise, field
@@ -61,7 +61,7 @@ class Nuclei3D(Scene):
         light = blur(light, tuple(np.array([3.0, 1.0, 1.0]) * self.blur / spacing)) + 0.05
         picture = digitise(add_noise(rng, light, self.noise, self.photons), TOP, np.uint16)
         image = Image(picture, "zyx", tuple(spacing), "micrometer", name)
-        return image, keep_visible(
+        return image, Instances.from_planes(
             packed.labels[None], self.least_visible, axes="zyx", spacing=image.spacing, unit=image.unit
         )
 
