@@ -1,0 +1,252 @@
+"""Correct: merge, split, delete and accept the objects of a Labels layer, the most doubtful first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_discern.errors import BadArgument
+from napari_discern.gui.layers import RECIPE
+from napari_discern.gui.message import Message
+from napari_discern.gui.session import Session
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+ACCEPTED = "accepted"
+"""Key under which the ids of accepted objects stand in a layer's metadata, and column of its features."""
+KEYS = {
+    "next": ("N", "&Next to check", "Fly to the object of the lowest score that was not accepted."),
+    "accept": ("A", "&Accept", "The object is right. It is locked from then on, and a lesson for Train."),
+    "merge": ("M", "&Merge", "Merge the object with the one that is clicked next."),
+    "split": ("S", "&Split", "Split the object along a line: press where it begins, let go where it ends."),
+    "delete": ("X", "&Delete", "Delete the object."),
+    "undo": ("Z", "&Undo", "Take the last of these steps back."),
+}
+
+
+class Correct(QWidget):
+    """Six buttons, and keys for each while the layer is active."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.layer: Labels | None = None
+        self._steps: list[tuple[str, int]] = []
+        self._waiting: Callable[..., Any] | None = None
+        self.count, self.message = QLabel(), Message()
+        grid = QGridLayout()
+        self.buttons: dict[str, QPushButton] = {}
+        for place, (name, (key, text, about)) in enumerate(KEYS.items()):
+            button = QPushButton(f"{text} ({key})")
+            button.setToolTip(f"{about} Key: {key}, while the Labels layer is active.")
+            button.clicked.connect(lambda _=False, name=name: self.do(name))
+            grid.addWidget(button, place // 2, place % 2)
+            self.buttons[name] = button
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(grid)
+        layout.addWidget(self.count)
+        layout.addWidget(self.message)
+        self.follow(None)
+
+    @property
+    def accepted(self) -> set[int]:
+        """Ids of the objects that were accepted."""
+        return set(self.layer.metadata.get(ACCEPTED, ())) if self.layer is not None else set()
+
+    def follow(self, layer: Labels | None) -> None:
+        """Work on this layer from now on."""
+        if layer is not self.layer:
+            self.layer, self._steps = layer, []
+            if layer is not None:
+                for name, (key, _, _) in KEYS.items():
+                    layer.bind_key(key, lambda _, name=name: self.do(name), overwrite=True)
+        for button in self.buttons.values():
+            button.setEnabled(layer is not None)
+        self._tell()
+
+    def do(self, name: str) -> None:
+        """Do what a button or key says; an error is told below the buttons."""
+        try:
+            self._forget_click()
+            self.message.say("")
+            getattr(self, f"_{name}")()
+        except ValueError as error:
+            self.message.blame(error)
+        self._tell()
+
+    def queue(self) -> list[int]:
+        """Ids still to check, the lowest score first."""
+        layer = self._layer()
+        table = layer.features
+        if "score" not in table:
+            raise BadArgument(f"layer {layer.name!r} has no scores; find its objects first (Segment).")
+        there = set(np.unique(layer.data).tolist())
+        order = table.sort_values("score")["index"].astype(int)
+        return [i for i in order if i in there and i not in self.accepted]
+
+    def merge(self, one: int, other: int) -> None:
+        """Make the pixels of the second object those of the first."""
+        self._refuse_locked(one, other)
+        if one == other:
+            raise BadArgument("that is the same object; click the one that it belongs with.")
+        self._paint(self._where(other), one, "merge")
+
+    def split(self, label: int, start: np.ndarray, end: np.ndarray) -> int:
+        """Give the part of an object on one side of a line a new id, and return it.
+
+        Parameters
+        ----------
+        start, end : float arrays of shape (2,)
+            The line along the two axes that are shown, in pixels. In a volume the cut goes straight through.
+        """
+        self._refuse_locked(label)
+        where = self._where(label)
+        axes = list(self._layer()._slice_input.displayed[-2:])
+        y, x = (where[a] for a in axes)
+        side = (end[0] - start[0]) * (x - start[1]) - (end[1] - start[1]) * (y - start[0]) > 0
+        if side.all() or not side.any():
+            raise BadArgument("the line does not cross the object; draw it from one side to the other.")
+        part = side if side.sum() <= len(side) / 2 else ~side
+        new = int(self._layer().data.max()) + 1
+        self._paint(tuple(w[part] for w in where), new, "split")
+        return new
+
+    def _next(self) -> None:
+        waiting = self.queue()
+        if not waiting:
+            self.message.say("All objects are checked.")
+            return
+        layer = self._layer()
+        now = layer.selected_label
+        label = waiting[(waiting.index(now) + 1) % len(waiting)] if now in waiting else waiting[0]
+        layer.selected_label = label
+        place = [w.mean() for w in self._where(label)]
+        world = layer.data_to_world(place)
+        viewer = self.session.viewer
+        for axis in viewer.dims.not_displayed:
+            viewer.dims.set_point(axis, world[axis - viewer.dims.ndim])
+        viewer.scene.camera.center = tuple(world[-3:])
+        extent = max(np.ptp(w) + 1 for w in self._where(label)[-2:]) * abs(float(layer.scale[-1]))
+        camera = viewer.scene.camera
+        camera.zoom = float(np.clip(camera.zoom, 60 / extent, 250 / extent))  # large enough to see, small enough to fit
+        score = float(layer.features.set_index("index")["score"].get(label, np.nan))
+        self.message.say(f"Object {label}, score {score:.2f}")
+
+    def _accept(self) -> None:
+        label = self._chosen()
+        self._toggle(label)
+        self._steps.append(("accept", label))
+        if label in self.accepted:
+            self._next()
+
+    def _merge(self) -> None:
+        label = self._chosen()
+        self._refuse_locked(label)
+        self.message.say("Click the object that belongs with it.")
+        self._on_click(lambda start, _: self.merge(label, self._at(start)))
+
+    def _split(self) -> None:
+        label = self._chosen()
+        self._refuse_locked(label)
+        self.message.say("Draw a line across the object.")
+        axes = slice(-2, None)
+        self._on_click(lambda start, end: self.split(label, start[axes], end[axes]))
+
+    def _delete(self) -> None:
+        label = self._chosen()
+        self._refuse_locked(label)
+        self._paint(self._where(label), 0, "delete")
+
+    def _undo(self) -> None:
+        if not self._steps:
+            raise BadArgument("there is nothing to take back here; Ctrl-Z takes back what was painted.")
+        what, label = self._steps.pop()
+        if what == "accept":
+            self._toggle(label)
+        else:
+            self._layer().undo()
+
+    def _layer(self) -> Labels:
+        if self.layer is None or self.layer not in self.session.viewer.layers:
+            raise BadArgument("there is no result to correct; find objects first (Segment).")
+        return self.layer
+
+    def _chosen(self) -> int:
+        layer = self._layer()
+        label = int(layer.selected_label)
+        if label == 0 or not (np.asarray(layer.data) == label).any():
+            raise BadArgument("no object is chosen. Press N, or pick one with napari's dropper (key 5 or L).")
+        return label
+
+    def _at(self, point: np.ndarray) -> int:
+        layer = self._layer()
+        index = tuple(np.round(point).astype(int))
+        inside = all(0 <= i < n for i, n in zip(index, layer.data.shape, strict=True))
+        label = int(layer.data[index]) if inside else 0
+        if label == 0:
+            raise BadArgument("there is no object at that place; click on one.")
+        return label
+
+    def _where(self, label: int) -> tuple[np.ndarray, ...]:
+        return np.nonzero(np.asarray(self._layer().data) == label)
+
+    def _paint(self, where: tuple[np.ndarray, ...], value: int, what: str) -> None:
+        self._layer().data_setitem(where, value)
+        self._steps.append((what, value))
+
+    def _refuse_locked(self, *labels: int) -> None:
+        locked = [label for label in labels if label in self.accepted]
+        if locked:
+            raise BadArgument(f"object {locked[0]} was accepted and is locked; choose it and press A to unlock it.")
+
+    def _on_click(self, use: Callable[[np.ndarray, np.ndarray], object]) -> None:
+        """Take the next click or drag on the layer; the camera stays where it is meanwhile."""
+        layer = self._layer()
+
+        def wait(layer: Labels, event: Any) -> Iterator[None]:
+            start = np.asarray(layer.world_to_data(event.position))
+            yield
+            while event.type == "mouse_move":
+                yield
+            end = np.asarray(layer.world_to_data(event.position))
+            self._forget_click()
+            try:
+                use(start, end)
+                self.message.say("")
+            except ValueError as error:
+                self.message.blame(error)
+            self._tell()
+
+        self._before = layer.mode
+        layer.mode = "pan_zoom"
+        layer.mouse_pan = False
+        layer.mouse_drag_callbacks.append(wait)
+        self._waiting = wait
+
+    def _forget_click(self) -> None:
+        if self._waiting is not None and self.layer is not None:
+            self.layer.mouse_drag_callbacks.remove(self._waiting)
+            self.layer.mouse_pan = True
+            self.layer.mode = self._before
+        self._waiting = None
+
+    def _toggle(self, label: int) -> None:
+        """Accept an object, or take that back."""
+        layer = self._layer()
+        layer.metadata[ACCEPTED] = sorted(self.accepted ^ {label})
+        table = layer.features.copy()
+        if "index" in table:
+            table[ACCEPTED] = table["index"].isin(self.accepted)
+            layer.features = table
+
+    def _tell(self) -> None:
+        if self.layer is None:
+            self.count.setText("")
+            return
+        total = len(np.unique(self.layer.data)) - 1 if RECIPE in self.layer.metadata else 0
+        self.count.setText(f"{len(self.accepted)} of {total} checked")

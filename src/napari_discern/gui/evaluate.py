@@ -1,0 +1,169 @@
+"""The panel Evaluate: score one Labels layer against another, and fly to what was missed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_discern.errors import BadArgument
+from napari_discern.gui.choices import LayerBox
+from napari_discern.gui.layers import read_labels
+from napari_discern.gui.message import Message
+from napari_discern.gui.session import Session
+from napari_discern.instances import Instances
+from napari_discern.metrics import Score, matching, score
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MISSED, FALSE = 1, 2
+"""Labels of the layer of mistakes."""
+COLOURS = {None: "transparent", 0: "transparent", MISSED: "#e69f00", FALSE: "#cc79a7"}
+LAYER = "mistakes"
+HELP = {
+    "S(0.5)": "Found, missed and false together: TP / (TP + FP + FN), an object being found where IoU is above 0.5.",
+    "mean S": "The mean of S over IoU 0.5, 0.6 ... 0.9.",
+    "SBD": "Symmetric best Dice, the smaller of both directions.",
+    "DiC": "Objects found less objects that are there.",
+    "foreground Dice": "Dice of all objects' pixels together.",
+    "PQ": "Panoptic quality.",
+    "SEG": "Mean Jaccard index of the Cell Tracking Challenge.",
+}
+
+
+class EvaluatePanel(QWidget):
+    """Two Labels layers in, scores and mistakes out."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.found, self.truth = (LayerBox(session.viewer, Labels, self) for _ in range(2))
+        self.button, self.message = QPushButton("&Score"), Message()
+        self.scores, self.mistakes = QTableWidget(0, 2), QTableWidget(0, 3)
+        self.places: list[np.ndarray] = []
+        self._lay_out()
+        self.button.clicked.connect(self.run)
+        self.mistakes.cellDoubleClicked.connect(lambda row, _: self.fly(row))
+        self.mistakes.cellActivated.connect(lambda row, _: self.fly(row))
+
+    def run(self) -> None:
+        """Score the layers that are picked."""
+        try:
+            found, truth = self._read()
+        except ValueError as error:
+            self.message.blame(error)
+            return
+        partners = matching(found, truth, 0.5)
+        self._fill(score(found, truth))
+        self._list(found, truth, partners)
+        missed, false = (len(ids) for ids in (partners.missed, partners.false))
+        self.message.say(f"{truth.n} true, {found.n} found: {missed} missed, {false} false. Double click flies there.")
+
+    def fly(self, row: int) -> None:
+        """Show the mistake of a row."""
+        viewer, layer = self.session.viewer, self.truth.layer
+        world = np.asarray(layer.data_to_world(self.places[row]))
+        for axis in viewer.dims.not_displayed:
+            viewer.dims.set_point(axis, world[axis - viewer.dims.ndim])
+        viewer.scene.camera.center = tuple(world[-3:])
+
+    def release(self) -> None:
+        """Let go of the viewer."""
+        for box in (self.found, self.truth):
+            box.release()
+
+    def _read(self) -> tuple[Instances, Instances]:
+        found, truth = self.found.layer, self.truth.layer
+        if found is None or truth is None or found is truth:
+            raise BadArgument("pick two Labels layers: what was found, and what is true.")
+        if found.data.shape != truth.data.shape:
+            raise BadArgument(
+                f"layer {found.name!r} is of shape {found.data.shape}, {truth.name!r} of {truth.data.shape}; both "
+                "must be of the same image, whole."
+            )
+        return read_labels(found), read_labels(truth)
+
+    def _fill(self, result: Score) -> None:
+        figures = (result.S[0.5], result.S_mean, result.SBD, result.DiC, result.foreground_dice, result.PQ, result.SEG)
+        self.scores.setRowCount(len(HELP))
+        for row, ((name, about), value) in enumerate(zip(HELP.items(), figures, strict=True)):
+            text = f"{value:+d}" if isinstance(value, int) else f"{value:.3f}"
+            for column, words in enumerate((name, text)):
+                item = QTableWidgetItem(words)
+                item.setToolTip(about)
+                self.scores.setItem(row, column, item)
+
+    def _list(self, found: Instances, truth: Instances, partners: Any) -> None:
+        marks = np.zeros(truth.shape, np.uint8)
+        rows, self.places = [], []
+        kinds = ((truth, partners.missed, "missed", MISSED), (found, partners.false, "false", FALSE))
+        for objects, ids, word, mark in kinds:
+            for label, place, mask in _picked(objects, set(ids.tolist())):
+                marks[mask] = mark
+                rows.append((word, str(label), ", ".join(f"{p:.0f}" for p in place)))
+                self.places.append(place)
+        self.mistakes.setRowCount(len(rows))
+        for row, cells in enumerate(rows):
+            for column, words in enumerate(cells):
+                self.mistakes.setItem(row, column, QTableWidgetItem(words))
+        self._mark(marks)
+
+    def _mark(self, marks: np.ndarray) -> None:
+        from napari.utils import DirectLabelColormap
+
+        viewer, truth = self.session.viewer, self.truth.layer
+        if LAYER in viewer.layers and viewer.layers[LAYER].data.shape == marks.shape:
+            viewer.layers[LAYER].data = marks
+            return
+        layer = Labels(
+            marks,
+            name=LAYER,
+            scale=truth.scale,
+            translate=truth.translate,
+            colormap=DirectLabelColormap(color_dict=COLOURS),
+        )
+        layer.contour = 2
+        self.session.add(layer)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("&Found", self.found)
+        form.addRow("&True", self.truth)
+        self.found.setToolTip("The Labels layer to score.")
+        self.truth.setToolTip("The Labels layer that is right.")
+        self.button.setToolTip("Score the two, and outline missed (orange) and false (purple) objects on a layer.")
+        self.scores.setHorizontalHeaderLabels(["score", "value"])
+        self.mistakes.setHorizontalHeaderLabels(["mistake", "label", "place"])
+        self.mistakes.setToolTip("Double click, or Enter, flies there.")
+        for table in (self.scores, self.mistakes):
+            table.verticalHeader().hide()
+            table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+            table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+            table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
+        self.scores.setMaximumHeight(230)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        for widget in (self.button, self.message, self.scores, QLabel("Mistakes"), self.mistakes):
+            layout.addWidget(widget)
+        layout.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+
+def _picked(objects: Instances, ids: set[int]) -> Iterator[tuple[int, np.ndarray, tuple[np.ndarray, ...]]]:
+    """Id, middle and pixels of each of these objects."""
+    for label, box, mask in objects.masks():
+        if label in ids:
+            points = np.argwhere(mask) + [b.start for b in box]
+            yield label, points.mean(axis=0), tuple(points.T)

@@ -1,0 +1,179 @@
+"""Layers: what a napari layer is as an image or as objects, and objects as a layer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from napari_discern.errors import BadArgument
+from napari_discern.image import Image
+from napari_discern.instances import Instances
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Labels
+
+Where: TypeAlias = Literal["whole image", "field of view", "current slice"]
+RECIPE = "napari_discern"
+"""Key of a result layer's metadata under which stands how it was made."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Some planes or volumes of a larger array, read only where asked for.
+
+    Attributes
+    ----------
+    data : array
+        NumPy, dask or zarr array.
+    lead : tuple of int
+        Place along the leading axes, which the view does not have.
+    """
+
+    data: Any
+    lead: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis that is left."""
+        return tuple(int(n) for n in self.data.shape[len(self.lead) :])
+
+    @property
+    def dtype(self) -> Any:
+        """Type of a pixel."""
+        return self.data.dtype
+
+    def __getitem__(self, key: Any, /) -> Any:
+        return self.data[(*self.lead, *(key if isinstance(key, tuple) else (key,)))]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image layer as a model wants it: images of its dimensions, one for each place along the other axes.
+
+    Attributes
+    ----------
+    layer : napari Image layer
+    axes : str
+        Axes of each single image, "yx", "zyx", "cyx", "yxs" and alike.
+    lead : tuple of int
+        Lengths of the leading axes, along which images follow one another: time, or slices for a 2D model.
+    """
+
+    layer: ImageLayer
+    axes: str
+    lead: tuple[int, ...]
+
+    @classmethod
+    def of(cls, layer: ImageLayer, ndim: int, channels: int = 1) -> Source:
+        """Read a layer for a model of so many dimensions and channels.
+
+        Raises
+        ------
+        BadArgument
+            If the layer has too few dimensions.
+        """
+        data = pixels(layer)
+        dims = len(data.shape) - bool(layer.rgb)
+        colours = not layer.rgb and channels > 1 and dims > ndim and data.shape[dims - ndim - 1] == channels
+        inner = ndim + colours
+        if dims < inner:
+            raise BadArgument(
+                f"layer {layer.name!r} has {dims} dimensions, but the model looks at {ndim}D images. "
+                f"Choose a {ndim}D image, or a model for {dims}D ones."
+            )
+        axes = "c" * colours + "zyx"[3 - ndim :] + "s" * bool(layer.rgb)
+        return cls(layer, axes, tuple(int(n) for n in data.shape[: dims - inner]))
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """Size in pixels of each image."""
+        return self.image((0,) * len(self.lead)).spatial_shape
+
+    def places(self) -> Iterator[tuple[int, ...]]:
+        """Every place along the leading axes, in order."""
+        return itertools.product(*map(range, self.lead))
+
+    def image(self, place: Sequence[int]) -> Image:
+        """The image at a place, with the layer's spacing; nothing is read yet."""
+        ndim = sum(a in "zyx" for a in self.axes)
+        scale = tuple(abs(float(s)) or 1.0 for s in self.layer.scale[-ndim:])
+        unit = str(self.layer.units[-1]) if getattr(self.layer, "units", None) else "pixel"
+        return Image(View(pixels(self.layer), tuple(place)), self.axes, scale, unit, self.layer.name)
+
+    def current(self, viewer: ViewerModel) -> tuple[int, ...]:
+        """The place that the viewer shows."""
+        point = self.layer.world_to_data(viewer.dims.point)
+        return tuple(int(np.clip(round(p), 0, n - 1)) for p, n in zip(point, self.lead, strict=False))
+
+    def visible(self, viewer: ViewerModel) -> tuple[slice, ...]:
+        """The part of the image that the canvas shows, a slice a spatial axis; all of the axes that it hides."""
+        shape = self.spatial_shape
+        low, high = _corners(self.layer)[:, -len(shape) :]
+        shown = set(viewer.dims.displayed[-len(shape) :])
+        first = viewer.dims.ndim - len(shape)
+        box = []
+        for axis, (a, b, n) in enumerate(zip(low, high, shape, strict=True)):
+            inside = axis + first in shown
+            start, stop = (int(np.clip(a, 0, n)), int(np.clip(b + 1, 0, n))) if inside else (0, n)
+            box.append(slice(start, stop))
+        if any(b.start >= b.stop for b in box):
+            raise BadArgument(f"nothing of layer {self.layer.name!r} is in view; move back to it (Home).")
+        return tuple(box)
+
+
+def pixels(layer: ImageLayer) -> Any:
+    """The array of a layer, of a multiscale one the finest."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def region_text(box: Sequence[slice]) -> str:
+    """A box as the recipe writes it."""
+    return ",".join(f"{b.start}:{b.stop}" for b in box)
+
+
+def read_labels(layer: Labels, place: Sequence[int] = ()) -> Instances:
+    """The objects of a Labels layer; ids are made 1..N in their order.
+
+    Raises
+    ------
+    BadArgument
+        If the layer is not 2D or 3D at that place, or holds no integers.
+    """
+    data = np.asarray(pixels(layer)[tuple(place)])
+    return Instances.from_labels(data, spacing=tuple(abs(float(s)) or 1.0 for s in layer.scale[-data.ndim :]))
+
+
+def guess(layer: ImageLayer) -> tuple[int, int, str]:
+    """Dimensions and channels of the images in a layer, and what it looks like, in words."""
+    data = pixels(layer)
+    dims = len(data.shape) - bool(layer.rgb)
+    ndim = 3 if dims >= 3 and min(data.shape[dims - 3 : dims]) > 4 and not _named(layer, dims - 3, "t") else 2
+    channels = int(data.shape[-1]) if layer.rgb else 1
+    colour = {1: "one channel", 3: "RGB", 4: "RGB"}.get(channels, f"{channels} channels")
+    return ndim, channels, f"{ndim}D, {colour}, {_tone(layer)}"
+
+
+def _named(layer: ImageLayer, axis: int, letter: str) -> bool:
+    names = getattr(layer, "axis_labels", ())
+    return axis < len(names) and str(names[axis]).lower().startswith(letter)
+
+
+def _tone(layer: ImageLayer) -> str:
+    """Whether objects are likely bright on dark: most of the pixels are nearer to the darkest."""
+    shown = np.asarray(layer.thumbnail, np.float32)[..., :3].mean(axis=-1)
+    low, middle, high = np.percentile(shown, (2, 50, 98))
+    return "bright on dark" if middle - low <= high - middle else "dark on bright"
+
+
+def _corners(layer: ImageLayer) -> np.ndarray:
+    """First and last pixel of what is shown of a layer, int (2, D); of a multiscale one at its finest level."""
+    corners = np.asarray(layer.corner_pixels)
+    if layer.multiscale:
+        corners = corners * layer.downsample_factors[layer.data_level]
+    return np.asarray(corners[:, : layer.ndim]).astype(int)

@@ -1,0 +1,139 @@
+"""Lesson: pairs of an image and a Labels layer, or of files, that a model is to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_discern import io
+from napari_discern.errors import BadArgument
+from napari_discern.gui.layers import Source, pixels
+from napari_discern.image import Image
+from napari_discern.instances import Instances
+
+if TYPE_CHECKING:
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Labels
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Images with labels of one origin.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in the list.
+    pairs : list of (Image, Instances)
+        Only those in which something is labelled.
+    """
+
+    name: str
+    pairs: list[tuple[Image, Instances]]
+
+    @property
+    def objects(self) -> int:
+        """Number of labelled objects."""
+        return sum(truth.n for _, truth in self.pairs)
+
+    @property
+    def labelled(self) -> float:
+        """Share of the pixels that bear a label, 0 to 1."""
+        covered = sum(int(truth.foreground.sum()) for _, truth in self.pairs)
+        return covered / max(1, sum(int(truth.planes[0].size) for _, truth in self.pairs))
+
+
+def from_layers(image: ImageLayer, labels: Labels, ndim: int, background: Labels | None = None) -> Lesson:
+    """The images of a layer in which something is labelled; each slice or time point by itself.
+
+    Parameters
+    ----------
+    image, labels : napari layers
+        Of one shape, or the labels of a part of the image, as `translate` says.
+    ndim : int
+        Dimensions of the model.
+    background : napari Labels layer, optional
+        Where it is painted there is no object for sure.
+
+    Raises
+    ------
+    BadArgument
+        If the layers do not lie on the same pixels, or nothing is labelled; what to do is said.
+    """
+    source = Source.of(image, ndim)
+    painted = _array(labels)
+    if painted.dtype.kind not in "iu":
+        raise BadArgument(
+            f"layer {labels.name!r} holds {painted.dtype}, not whole numbers. Convert it to labels first."
+        )
+    box = _box(source, image, labels, painted.shape)
+    sure = None if background is None else _array(background) > 0
+    if sure is not None and sure.shape != painted.shape:
+        raise BadArgument(f"the background layer has another shape than {labels.name!r}; make it of the same size.")
+    lead = painted.shape[: painted.ndim - ndim]
+    pairs = []
+    for place in np.ndindex(*lead):
+        here = painted[place]
+        if not here.any():
+            continue
+        known = here > 0 if sure is None else (here > 0) | sure[place]
+        whole = source.image(place if lead else (0,) * len(source.lead))
+        part = Image(_Part(whole, box), "c" + whole.spatial_axes, whole.spacing, whole.unit, whole.name)
+        pairs.append((part, Instances.from_labels(here, spacing=whole.spacing, unit=whole.unit, known=known)))
+    if not pairs:
+        raise BadArgument(
+            f"nothing is labelled on layer {labels.name!r}. Paint a few objects, or correct a result, first."
+        )
+    return Lesson(f"{image.name} / {labels.name}", pairs)
+
+
+def from_folders(images: str, labels: str) -> Lesson:
+    """The images of a folder with the labels of another, matched by name."""
+    return Lesson(f"{images} / {labels}", [pair.read() for pair in io.pair(images, labels)])
+
+
+def dense(pairs: Sequence[tuple[Image, Instances]]) -> list[tuple[Image, Instances]]:
+    """The same lessons, of which everything that bears no label is background."""
+    return [(image, replace(truth, known=None)) for image, truth in pairs]
+
+
+class _Part:
+    """A box of an image, channels first, read only where asked for."""
+
+    def __init__(self, image: Image, box: tuple[slice, ...]) -> None:
+        self.image, self.box = image, box
+        self.shape = (image.channels, *(b.stop - b.start for b in box))
+        self.dtype = image.data.dtype
+
+    def __getitem__(self, key: Any, /) -> np.ndarray:
+        parts = key[-len(self.box) :]
+        place = [range(b.start, b.stop)[k] for b, k in zip(self.box, parts, strict=True)]
+        return self.image.read([slice(p.start, p.stop) for p in place])
+
+
+def _array(layer: Any) -> np.ndarray:
+    return np.asarray(pixels(layer))
+
+
+def _box(source: Source, image: ImageLayer, labels: Labels, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Where the labels lie on the pixels of the image."""
+    ndim = len(source.spatial_shape)
+    scale, other = (np.asarray(layer.scale, float)[-ndim:] for layer in (image, labels))
+    if not np.allclose(scale, other, rtol=1e-3):
+        raise BadArgument(
+            f"layers {image.name!r} and {labels.name!r} have pixels of different size ({scale} and {other}); "
+            "give them the same scale."
+        )
+    offset = (np.asarray(labels.translate)[-ndim:] - np.asarray(image.translate)[-ndim:]) / scale
+    start = np.round(offset).astype(int)
+    stop = start + shape[-ndim:]
+    lead = shape[: len(shape) - ndim]
+    if (start < 0).any() or (stop > source.spatial_shape).any() or (lead and lead != source.lead):
+        raise BadArgument(
+            f"labels {labels.name!r} of shape {shape} do not lie on image {image.name!r} of shape "
+            f"{(*source.lead, *source.spatial_shape)}; both must be of the same pixels."
+        )
+    return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))

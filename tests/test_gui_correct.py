@@ -1,0 +1,173 @@
+"""Correcting a result in the real napari: merge, split, delete, accept, undo, and what is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_discern.gui.correct import ACCEPTED, KEYS, Correct
+from napari_discern.gui.layers import RECIPE
+from napari_discern.gui.session import Session
+
+START = np.array([
+    [1, 1, 1, 0, 2, 2],
+    [1, 1, 1, 0, 2, 2],
+    [0, 0, 0, 0, 0, 0],
+    [3, 3, 3, 3, 3, 3],
+    [3, 3, 3, 3, 3, 3],
+])  # fmt: skip
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def layer(viewer: Any) -> Any:
+    layer = viewer.add_labels(START.copy(), name="objects")
+    layer.features = pd.DataFrame({"index": [1, 2, 3], "score": [0.9, 0.2, 0.6]})
+    layer.metadata[RECIPE] = {}
+    return layer
+
+
+@pytest.fixture
+def correct(viewer: Any, layer: Any, qtbot: Any) -> Correct:
+    correct = Correct(Session(viewer))
+    qtbot.addWidget(correct)
+    correct.follow(layer)
+    return correct
+
+
+def press(correct: Correct, name: str) -> None:
+    correct.buttons[name].click()
+
+
+def drag(layer: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """A press, a move and a release of the mouse on the layer, as napari hands them on."""
+    event = SimpleNamespace(type="mouse_press", position=start)
+    running = [callback(layer, event) for callback in list(layer.mouse_drag_callbacks)]
+    for steps in running:
+        if hasattr(steps, "__next__"):
+            next(steps)
+    for kind, place in (("mouse_move", end), ("mouse_release", end)):
+        event.type, event.position = kind, place
+        for steps in running:
+            if hasattr(steps, "__next__"):
+                next(steps, None)
+
+
+def test_the_most_doubtful_comes_first(correct: Correct, layer: Any) -> None:
+    chosen = []
+    for _ in range(4):
+        press(correct, "next")
+        chosen.append(layer.selected_label)
+    assert chosen == [2, 3, 1, 2]
+    assert "Object 2, score 0.20" in correct.message.text
+
+
+def test_next_flies_there(correct: Correct, viewer: Any) -> None:
+    press(correct, "next")
+    assert np.allclose(viewer.scene.camera.center[-2:], (0.5, 4.5))
+
+
+def test_what_is_accepted_is_locked_and_counted(correct: Correct, layer: Any) -> None:
+    press(correct, "next")
+    press(correct, "accept")
+    assert layer.metadata[ACCEPTED] == [2]
+    assert layer.features[ACCEPTED].tolist() == [False, True, False]
+    assert correct.count.text() == "1 of 3 checked"
+    assert layer.selected_label == 3  # on to the next
+    for name in ("delete", "merge", "split"):
+        layer.selected_label = 2
+        press(correct, name)
+        assert "locked" in correct.message.text
+    assert np.array_equal(layer.data, START)
+    layer.selected_label = 2
+    press(correct, "accept")
+    press(correct, "delete")
+    assert 2 not in layer.data
+
+
+def test_two_clicks_merge(correct: Correct, layer: Any) -> None:
+    layer.selected_label = 1
+    press(correct, "merge")
+    drag(layer, (0, 5), (0, 5))
+    assert np.array_equal(layer.data, np.where(START == 2, 1, START))
+    assert layer.mouse_pan
+    press(correct, "undo")
+    assert np.array_equal(layer.data, START)
+
+
+def test_a_line_splits(correct: Correct, layer: Any) -> None:
+    layer.selected_label = 3
+    press(correct, "split")
+    drag(layer, (2, 1.5), (5, 1.5))
+    parts = layer.data[3:]
+    assert set(np.unique(parts)) == {3, 4}
+    assert (parts[:, :2] == 4).all()
+    assert (parts[:, 2:] == 3).all()
+    press(correct, "undo")
+    assert np.array_equal(layer.data, START)
+
+
+def test_a_line_beside_the_object_changes_nothing(correct: Correct, layer: Any) -> None:
+    layer.selected_label = 3
+    press(correct, "split")
+    drag(layer, (0, 0), (0, 5))
+    assert "does not cross" in correct.message.text
+    assert np.array_equal(layer.data, START)
+
+
+def test_a_click_beside_all_objects_changes_nothing(correct: Correct, layer: Any) -> None:
+    layer.selected_label = 1
+    press(correct, "merge")
+    drag(layer, (2, 3), (2, 3))
+    assert "no object at that place" in correct.message.text
+    assert np.array_equal(layer.data, START)
+
+
+def test_each_step_is_taken_back_in_turn(correct: Correct, layer: Any) -> None:
+    layer.selected_label = 1
+    press(correct, "delete")
+    layer.selected_label = 3
+    press(correct, "accept")
+    press(correct, "undo")
+    assert layer.metadata[ACCEPTED] == []
+    press(correct, "undo")
+    assert np.array_equal(layer.data, START)
+    press(correct, "undo")
+    assert "nothing to take back" in correct.message.text
+
+
+def test_a_volume_is_split_through_all_slices(viewer: Any, qtbot: Any) -> None:
+    layer = viewer.add_labels(np.ones((3, 4, 6), int), name="volume")
+    correct = Correct(Session(viewer))
+    qtbot.addWidget(correct)
+    correct.follow(layer)
+    correct.split(1, np.array([-1.0, 2.5]), np.array([5.0, 2.5]))
+    assert (layer.data[:, :, 3:] != layer.data[:, :, :3]).all()
+    assert set(np.unique(layer.data)) == {1, 2}
+
+
+def test_every_step_has_a_key_and_a_tip(correct: Correct, layer: Any) -> None:
+    for name, (key, _, about) in KEYS.items():
+        assert about in correct.buttons[name].toolTip()
+        assert any(str(bound).upper() == key for bound in layer.keymap), key
+
+
+def test_without_a_result_nothing_can_be_pressed(viewer: Any, qtbot: Any) -> None:
+    correct = Correct(Session(viewer))
+    qtbot.addWidget(correct)
+    assert not any(button.isEnabled() for button in correct.buttons.values())
+
+
+def test_a_layer_that_is_gone_is_told(correct: Correct, viewer: Any) -> None:
+    viewer.layers.clear()
+    press(correct, "next")
+    assert "no result to correct" in correct.message.text

@@ -1,0 +1,71 @@
+"""The panel Evaluate, in the real napari."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_discern.gui.evaluate import FALSE, LAYER, MISSED, EvaluatePanel
+from napari_discern.gui.session import Session
+from napari_discern.instances import Instances
+from napari_discern.metrics import score
+
+TRUTH = np.zeros((20, 30), int)
+TRUTH[2:8, 2:8], TRUTH[2:8, 12:18], TRUTH[12:18, 22:28] = 1, 2, 3
+FOUND = np.where(TRUTH == 2, 0, TRUTH) * 5
+FOUND[12:16, 2:6] = 9
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    viewer = make_napari_viewer()
+    viewer.add_labels(FOUND, name="found")
+    viewer.add_labels(TRUTH, name="truth")
+    return viewer
+
+
+@pytest.fixture
+def panel(viewer: Any, qtbot: Any) -> EvaluatePanel:
+    panel = EvaluatePanel(Session(viewer))
+    qtbot.addWidget(panel)
+    panel.found.layer, panel.truth.layer = viewer.layers["found"], viewer.layers["truth"]
+    return panel
+
+
+def test_scores_are_those_of_the_core(panel: EvaluatePanel) -> None:
+    panel.button.click()
+    expected = score(Instances.from_labels(FOUND), Instances.from_labels(TRUTH))
+    shown = {panel.scores.item(row, 0).text(): panel.scores.item(row, 1).text() for row in range(7)}
+    assert shown["S(0.5)"] == f"{expected.S[0.5]:.3f}" == "0.500"
+    assert shown["SBD"] == f"{expected.SBD:.3f}"
+    assert shown["DiC"] == "+0"
+    assert "3 true, 3 found: 1 missed, 1 false" in panel.message.text
+
+
+def test_mistakes_are_outlined_and_listed_and_flown_to(panel: EvaluatePanel, viewer: Any) -> None:
+    panel.button.click()
+    marks = viewer.layers[LAYER]
+    assert (marks.data[TRUTH == 2] == MISSED).all()
+    assert (marks.data[FOUND == 9] == FALSE).all()
+    assert (marks.data > 0).sum() == (TRUTH == 2).sum() + (FOUND == 9).sum()
+    assert [panel.mistakes.item(row, 0).text() for row in range(2)] == ["missed", "false"]
+    panel.mistakes.cellDoubleClicked.emit(0, 0)
+    assert np.allclose(viewer.scene.camera.center[-2:], (4.5, 14.5))
+    panel.button.click()
+    assert len(viewer.layers) == 3
+
+
+@pytest.mark.parametrize("case", ["the same", "another shape", "none"])
+def test_layers_that_cannot_be_compared_are_told(panel: EvaluatePanel, viewer: Any, case: str) -> None:
+    if case == "the same":
+        panel.truth.layer = viewer.layers["found"]
+    elif case == "another shape":
+        panel.truth.layer = viewer.add_labels(TRUTH[:10], name="half")
+    else:
+        viewer.layers.clear()
+    panel.button.click()
+    assert panel.message.text.startswith("⚠")
+    assert LAYER not in viewer.layers

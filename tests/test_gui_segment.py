@@ -1,0 +1,274 @@
+"""The panel Segment, in the real napari, driven by its controls."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+from stubs import knowing, same_partition
+
+from napari_discern import io, zoo
+from napari_discern.cli import main
+from napari_discern.errors import OutOfMemory
+from napari_discern.gui import segment as panel_module
+from napari_discern.gui.dock import Dock
+from napari_discern.gui.layers import RECIPE
+from napari_discern.gui.segment import SegmentPanel
+from napari_discern.image import Image
+from napari_discern.model import Model
+from napari_discern.progress import run
+from napari_discern.recipe import Recipe
+from napari_discern.segmentation import segment
+from napari_discern.synthetic import Cells
+
+IMAGE, TRUTH = Cells(size=160, fewest=12, most=16)(5)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def dock(viewer: Any, qtbot: Any) -> Iterator[Dock]:
+    dock = Dock(viewer)
+    viewer.window.add_dock_widget(dock, name="Discern")
+    yield dock
+    qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
+
+
+@pytest.fixture
+def panel(dock: Dock) -> SegmentPanel:
+    return dock.segment
+
+
+@pytest.fixture
+def find(panel: SegmentPanel, qtbot: Any) -> Callable[[], Any]:
+    def find() -> Any:
+        with qtbot.waitSignal(panel.session.work.ended, timeout=120_000):
+            qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
+        return panel.result
+
+    return find
+
+
+def add(viewer: Any, data: np.ndarray | None = None, **more: Any) -> Any:
+    return viewer.add_image(IMAGE.read()[0] if data is None else data, **{"name": "cells", **more})
+
+
+def expected(**changes: Any) -> np.ndarray:
+    model = zoo.load_model("nuclei")
+    recipe = Recipe.from_dict({**model.card.settings.model_dump(), "model": "nuclei", **changes})
+    return run(segment(Image(IMAGE.read()[0], "yx"), model, recipe)).labels
+
+
+def test_one_button_finds_the_objects(viewer: Any, panel: SegmentPanel, find: Callable[[], Any]) -> None:
+    layer = add(viewer, scale=(0.5, 0.5))
+    zoom = viewer.scene.camera.zoom
+    result = find()
+    assert np.array_equal(result.data, expected())
+    assert tuple(result.scale) == (0.5, 0.5)
+    assert viewer.layers.selection.active is layer
+    assert viewer.scene.camera.zoom == zoom
+    assert panel.message.text.startswith(f"{result.data.max()} objects, ")
+    assert {"area", "score", "spread", "gap", "touches_border"} <= set(result.features)
+    assert result.features["index"].tolist() == list(range(1, result.data.max() + 1))
+
+
+def test_the_model_is_guessed_and_the_reason_given(viewer: Any, panel: SegmentPanel) -> None:
+    add(viewer)
+    assert panel.model.name == "nuclei"
+    assert panel.reason.text() == "2D, one channel, bright on dark: nuclei"
+
+
+def test_thresholds_move_the_labels_at_once(
+    viewer: Any, panel: SegmentPanel, find: Callable[[], Any], qtbot: Any
+) -> None:
+    add(viewer)
+    before = find().data.copy()
+    least = int(np.median(np.bincount(before.ravel())[1:]))
+    with qtbot.waitSignal(panel.live.idle, timeout=60_000):
+        panel.sliders.sliders["min_size"].setValue(least)
+    after = panel.result.data
+    assert len(viewer.layers) == 2
+    assert np.bincount(after.ravel())[1:].min() >= least
+    assert after.max() < before.max()
+    with qtbot.waitSignal(panel.live.idle, timeout=60_000):
+        qtbot.mouseClick(panel.reset, Qt.MouseButton.LeftButton)
+    assert np.array_equal(panel.result.data, before)
+
+
+def test_only_the_field_of_view(viewer: Any, panel: SegmentPanel, find: Callable[[], Any]) -> None:
+    add(viewer)
+    viewer.window._qt_window.show()
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (40, 60), 12
+    QApplication.processEvents()
+    panel.where.setCurrentText("Field of view")
+    result = find()
+    rows, columns = result.data.shape
+    assert rows < 160 or columns < 160
+    y, x = (int(t) for t in result.translate)
+    note = Recipe.from_toml(result.metadata[RECIPE]["recipe"])
+    assert note.region == f"{y}:{y + rows},{x}:{x + columns}"
+
+
+def test_slices_of_a_stack_one_by_one_or_the_one_shown(
+    viewer: Any, panel: SegmentPanel, find: Callable[[], Any]
+) -> None:
+    plane = IMAGE.read()[0]
+    add(viewer, np.stack([plane, np.zeros_like(plane), plane]))
+    panel.model.pick("nuclei")
+    result = find()
+    assert result.data.shape == (3, 160, 160)
+    assert not result.data[1].any()
+    assert same_partition(result.data[0], result.data[2])
+    assert not set(np.unique(result.data[0])) & set(np.unique(result.data[2])) - {0}
+    viewer.dims.set_point(0, 2)
+    panel.where.setCurrentText("Current slice")
+    assert same_partition(find().data, expected())
+
+
+def test_labels_changed_by_hand_are_never_overwritten(
+    viewer: Any, panel: SegmentPanel, find: Callable[[], Any]
+) -> None:
+    add(viewer)
+    first = find()
+    assert find() is first
+    first.fill((5, 5), 999)
+    kept = first.data.copy()
+    second = find()
+    assert second is not first
+    assert np.array_equal(first.data, kept)
+    assert [layer.name for layer in viewer.layers][1:] == ["cells objects", "cells objects 2"]
+
+
+def test_a_run_can_be_stopped_and_changes_nothing(
+    viewer: Any, dock: Dock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+
+    def endless(*_: Any) -> Iterator[Any]:
+        try:
+            while True:
+                yield panel_module.Progress("segment", 1, 10)
+        finally:
+            closed.append(True)
+
+    monkeypatch.setattr(panel_module, "segment", endless)
+    add(viewer, np.zeros((2, 40, 40), np.uint8))
+    dock.segment.model.pick("nuclei")
+    with qtbot.waitSignal(dock.session.work.progressed, timeout=60_000):
+        qtbot.mouseClick(dock.segment.find, Qt.MouseButton.LeftButton)
+    assert not dock.segment.find.isEnabled()
+    with qtbot.waitSignal(dock.session.work.ended, timeout=2_000):
+        qtbot.mouseClick(dock.segment.stop, Qt.MouseButton.LeftButton)
+    assert closed == [True]
+    assert len(viewer.layers) == 1
+    assert "Stopped" in dock.segment.message.text
+    assert dock.segment.find.isEnabled()
+
+
+@pytest.mark.parametrize("error", [OutOfMemory("take smaller tiles"), RuntimeError("CUDA error"), KeyError("odd")])
+def test_an_error_is_told_and_the_panel_stays_usable(
+    error: Exception, viewer: Any, panel: SegmentPanel, find: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise error
+
+    add(viewer)
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "embed", broken)
+        assert find() is None
+    assert str(error.args[0]) in panel.message.text
+    assert panel.message.fold.isVisibleTo(panel)
+    assert type(error).__name__ in panel.message.report.toPlainText()
+    assert find() is not None
+
+
+def test_without_an_image_it_is_said_what_to_do(panel: SegmentPanel, qtbot: Any) -> None:
+    assert "Open Sample" in panel.reason.text()
+    qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
+    assert "no image" in panel.message.text
+
+
+def test_a_model_for_other_channels_is_refused_with_what_fits(viewer: Any, panel: SegmentPanel, qtbot: Any) -> None:
+    add(viewer, np.zeros((40, 40, 3), np.uint8), rgb=True)
+    assert "no model for such images" in panel.reason.text()
+    qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
+    assert "3 channel" in panel.message.text
+
+
+def test_layers_that_go_or_change_their_names_are_followed(viewer: Any, panel: SegmentPanel) -> None:
+    first, second = add(viewer), add(viewer, name="other")
+    panel.image.layer = second
+    first.name = "renamed"
+    assert [panel.image.itemText(k) for k in range(panel.image.count())] == ["renamed", "other"]
+    assert panel.image.layer is second
+    viewer.layers.remove(second)
+    assert panel.image.layer is first
+    viewer.layers.clear()
+    assert panel.image.layer is None
+
+
+def test_a_result_whose_layer_was_removed_is_shown_anew(
+    viewer: Any, panel: SegmentPanel, find: Callable[[], Any]
+) -> None:
+    add(viewer)
+    viewer.layers.remove(find())
+    assert find() in viewer.layers
+
+
+def test_the_line_copied_finds_the_same_objects(
+    viewer: Any,
+    panel: SegmentPanel,
+    find: Callable[[], Any],
+    qtbot: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    io.write_image(tmp_path / "my cells.tif", IMAGE)
+    viewer.open(tmp_path / "my cells.tif", plugin="napari")
+    panel.sliders.sliders["cluster.bandwidth"].setValue(1.1)
+    found = find().data
+    qtbot.mouseClick(panel.command, Qt.MouseButton.LeftButton)
+    words = shlex.split(QApplication.clipboard().text())
+    assert words[0] == "napari-discern"
+    assert main(words[1:]) == 0
+    assert np.array_equal(io.read_instances(tmp_path / "results" / "my cells.tif").labels, found)
+    qtbot.mouseClick(panel.python, Qt.MouseButton.LeftButton)
+    names: dict[str, Any] = {}
+    exec(QApplication.clipboard().text(), names)
+    assert np.array_equal(names["objects"].labels, found)
+
+
+def test_a_layer_without_a_file_cannot_be_copied_as_a_command(
+    viewer: Any, panel: SegmentPanel, find: Callable[[], Any], qtbot: Any
+) -> None:
+    qtbot.mouseClick(panel.command, Qt.MouseButton.LeftButton)
+    assert "nothing has been found yet" in panel.message.text
+    add(viewer)
+    find()
+    qtbot.mouseClick(panel.command, Qt.MouseButton.LeftButton)
+    assert "Save it" in panel.message.text
+
+
+def test_own_models_are_offered_and_broken_ones_named(
+    viewer: Any, panel: SegmentPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = knowing(np.ones((4, 4), int)).card.model_copy(update={"name": "mine"})
+    Model.create(saved, "cpu").save(tmp_path / "mine")
+    panel.model.add(tmp_path / "mine")
+    assert panel.model.card.name == "mine"
+    asked = iter([str(tmp_path), str(tmp_path / "mine")])
+    monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: next(asked))
+    panel.model.activated.emit(panel.model.count() - 1)
+    assert "is not a model folder" in panel.message.text
+    panel.model.activated.emit(panel.model.count() - 1)
+    assert panel.model.card.name == "mine"

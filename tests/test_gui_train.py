@@ -1,0 +1,186 @@
+"""The panel Train, in the real napari: lessons, fine-tuning, preview, stopping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from stubs import balls
+
+from napari_discern import io, zoo
+from napari_discern.errors import BadArgument
+from napari_discern.gui import train as panel_module
+from napari_discern.gui.dock import Dock
+from napari_discern.gui.lesson import dense, from_layers
+from napari_discern.gui.train import TrainPanel
+from napari_discern.image import Image
+from napari_discern.instances import Instances
+from napari_discern.learning import train
+from napari_discern.model import read_card
+from napari_discern.training import Training
+
+TRUTH = balls((64, 64), (6, 6), 8)
+PIXELS = (np.where(TRUTH > 0, 200, 30) + np.random.default_rng(0).normal(0, 5, TRUTH.shape)).astype(np.float32)
+QUICK = {
+    "batch": 2, "crop": 32, "checks": 2, "precision": "32", "embedding": 4, "features": 8,
+    "backbone": {"kind": "seg-res-net", "filters": 8, "levels": 2},
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(zoo.OWN, str(tmp_path / "own" / "models"))
+    return tmp_path / "own" / "models"
+
+
+@pytest.fixture(autouse=True)
+def _by_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six steps in place of minutes."""
+
+    def few(training: Training, *args: Any, **more: Any) -> Any:
+        return train(training.model_copy(update={"minutes": None, "steps": 6}), *args, **more)
+
+    monkeypatch.setattr(panel_module, "train", few)
+    monkeypatch.setattr(panel_module, "EVERY", 0.0)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    viewer = make_napari_viewer()
+    viewer.add_image(PIXELS, name="discs")
+    viewer.add_labels(TRUTH.astype(int), name="truth")
+    return viewer
+
+
+@pytest.fixture
+def dock(viewer: Any, qtbot: Any) -> Iterator[Dock]:
+    dock = Dock(viewer)
+    viewer.window.add_dock_widget(dock, name="Discern")
+    dock.train.form.show(Training.from_dict(QUICK))
+    dock.train.base.setCurrentIndex(dock.train.base.count() - 1)  # from scratch
+    yield dock
+    dock.session.work.stop()
+    qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
+
+
+@pytest.fixture
+def panel(dock: Dock) -> TrainPanel:
+    return dock.train
+
+
+def teach(panel: TrainPanel, qtbot: Any) -> Any:
+    with qtbot.waitSignal(panel.taught, timeout=120_000) as told:
+        qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
+    return told.args[0]
+
+
+def test_what_is_labelled_makes_a_model_that_is_offered_and_used(
+    dock: Dock, panel: TrainPanel, viewer: Any, own: Path, qtbot: Any
+) -> None:
+    taught = teach(panel, qtbot)
+    assert read_card(own / taught.name).architecture.embedding == 4
+    assert dock.segment.model.name == taught.name
+    assert taught.name in panel.message.text
+    qtbot.waitUntil(lambda: not dock.session.work.busy and dock.segment.result is not None, timeout=60_000)
+    assert "preview" not in viewer.layers
+
+
+def test_a_base_is_fine_tuned_and_compared(dock: Dock, panel: TrainPanel, qtbot: Any) -> None:
+    first = teach(panel, qtbot)
+    qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
+    panel.base.setCurrentIndex(panel.base.findData(first.name))
+    second = teach(panel, qtbot)
+    assert second.name != first.name
+    assert 0 <= second.before <= 1
+    assert f"{second.before:.2f} -> {second.after:.2f}" in panel.message.text
+
+
+def test_the_preview_and_the_curves_grow(panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
+    shown = []
+    viewer.layers.events.inserted.connect(lambda event: shown.append(event.value.name))
+    teach(panel, qtbot)
+    assert "preview" in shown
+    steps, losses = panel.curves.points["embedding"]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert all(np.isfinite(losses))
+    assert panel.curves.points["S_mean"][0]
+
+
+def test_stopping_keeps_the_best(dock: Dock, panel: TrainPanel, own: Path, qtbot: Any) -> None:
+    def stop(progress: Any, _: float) -> None:
+        if "S_mean" in progress.values:
+            dock.session.work.stop()
+
+    dock.session.work.progressed.connect(stop)
+    with qtbot.waitSignal(dock.session.work.ended, timeout=60_000):
+        qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
+    assert "The best so far is kept" in panel.message.text
+    (kept,) = own.iterdir()
+    assert dock.segment.model.name == kept.name
+    assert panel.start.isEnabled()
+
+
+def test_only_what_is_known_counts(viewer: Any) -> None:
+    some = np.where(TRUTH <= 3, TRUTH, 0).astype(int)
+    background = np.zeros_like(some)
+    background[:4] = 1
+    viewer.add_labels(some, name="some")
+    viewer.add_labels(background, name="no objects")
+    lesson = from_layers(viewer.layers["discs"], viewer.layers["some"], 2, viewer.layers["no objects"])
+    ((image, truth),) = lesson.pairs
+    assert lesson.objects == 3
+    assert np.array_equal(truth.known, (some > 0) | (background > 0))
+    assert np.array_equal(image.read()[0], PIXELS)
+    assert dense(lesson.pairs)[0][1].known is None
+
+
+def test_only_slices_with_labels_are_lessons(viewer: Any) -> None:
+    viewer.add_image(np.stack([PIXELS] * 3), name="stack")
+    viewer.add_labels(np.stack([0 * TRUTH, TRUTH, 0 * TRUTH]).astype(int), name="one slice")
+    lesson = from_layers(viewer.layers["stack"], viewer.layers["one slice"], 2)
+    assert [truth.n for _, truth in lesson.pairs] == [8]
+    assert np.array_equal(lesson.pairs[0][0].read()[0], PIXELS)
+
+
+def test_labels_of_a_part_lie_where_they_lie(viewer: Any) -> None:
+    viewer.add_labels(TRUTH[10:50, 20:].astype(int), name="part", translate=(10, 20))
+    ((image, truth),) = from_layers(viewer.layers["discs"], viewer.layers["part"], 2).pairs
+    assert np.array_equal(image.read()[0], PIXELS[10:50, 20:])
+    assert np.array_equal(image.read((slice(2, 5), slice(1, 4)))[0], PIXELS[12:15, 21:24])
+    assert truth.shape == (40, 44)
+
+
+@pytest.mark.parametrize(("labels", "words"), [
+    ({"data": TRUTH[:40].astype(int), "translate": (40, 0)}, "do not lie on image"),
+    ({"data": TRUTH.astype(int), "scale": (2, 2)}, "pixels of different size"),
+    ({"data": np.zeros((64, 64), int)}, "nothing is labelled"),
+])  # fmt: skip
+def test_labels_that_do_not_fit_are_told(viewer: Any, labels: dict[str, Any], words: str) -> None:
+    layer = viewer.add_labels(name="wrong", **labels)
+    with pytest.raises(BadArgument, match=words):
+        from_layers(viewer.layers["discs"], layer, 2)
+
+
+def test_folders_are_lessons(panel: TrainPanel, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        io.write_image(tmp_path / "images" / f"{name}.tif", Image(PIXELS, "yx"))
+        io.write_labels(tmp_path / "labels" / f"{name}.tif", Instances.from_labels(TRUTH))
+    asked = iter([str(tmp_path / "images"), str(tmp_path / "labels"), str(tmp_path / "images"), str(tmp_path)])
+    monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: next(asked))
+    qtbot.mouseClick(panel.folders, Qt.MouseButton.LeftButton)
+    assert "16 objects in 2" in panel.list.item(0).text()
+    qtbot.mouseClick(panel.folders, Qt.MouseButton.LeftButton)
+    assert panel.message.text.startswith("⚠")
+    panel.list.setCurrentRow(0)
+    qtbot.mouseClick(panel.remove, Qt.MouseButton.LeftButton)
+    assert panel.lessons == []
+
+
+def test_without_labels_it_is_said_what_to_do(panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
+    viewer.layers.remove("truth")
+    qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
+    assert "New Labels" in panel.message.text
