@@ -51,7 +51,7 @@ def row(name: str, data: Path, minutes: float, answer: Any) -> None:
             taken.append(time.monotonic())
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    model = run(train(Training(minutes=minutes, backbone=backbone, checks=1), pairs["train"], pairs["val"]), count)
+    model = run(train(Training(minutes=minutes, backbone=backbone, checks=2), pairs["train"], pairs["val"]), count)
     pace = np.median(np.diff(taken))
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
     scores = run(oracle(model, pairs["val"]))

@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 
 from napari_discern.gui.evaluate import FALSE, LAYER, MISSED, EvaluatePanel
+from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
+from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.metrics import score
+from napari_discern.oracle import oracle, verdict
+from napari_discern.progress import run
+from napari_discern.synthetic import Cells
+from napari_discern.zoo import load_model
 
 TRUTH = np.zeros((20, 30), int)
 TRUTH[2:8, 2:8], TRUTH[2:8, 12:18], TRUTH[12:18, 22:28] = 1, 2, 3
@@ -29,7 +35,8 @@ def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def panel(viewer: Any, qtbot: Any) -> EvaluatePanel:
-    panel = EvaluatePanel(Session(viewer))
+    session = Session(viewer)
+    panel = EvaluatePanel(session, SegmentPanel(session))
     qtbot.addWidget(panel)
     panel.found.layer, panel.truth.layer = viewer.layers["found"], viewer.layers["truth"]
     return panel
@@ -69,3 +76,24 @@ def test_layers_that_cannot_be_compared_are_told(panel: EvaluatePanel, viewer: A
     panel.button.click()
     assert panel.message.text.startswith("⚠")
     assert LAYER not in viewer.layers
+
+
+def test_what_holds_a_model_back(panel: EvaluatePanel, viewer: Any, qtbot: Any) -> None:
+    image, truth = Cells(size=160, fewest=12, most=16)(5)
+    viewer.add_image(image.read()[0], name="cells")
+    panel.segment.image.layer = viewer.layers["cells"]
+    panel.truth.layer = viewer.add_labels(truth.labels.astype(int), name="cells truth")
+    with qtbot.waitSignal(panel.session.work.ended, timeout=120_000):
+        panel.why.click()
+    expected = run(oracle(load_model("nuclei"), [(Image(image.read()[0], "yx"), truth)]))
+    assert {name: bar.format() for name, bar in panel.bars.bars.items()} == {
+        name: f"{report.mean['S_mean']:.2f}" for name, report in expected.items()
+    }
+    assert panel.message.text == verdict(expected)
+
+
+def test_why_asks_for_a_truth_of_the_images_size(panel: EvaluatePanel, viewer: Any) -> None:
+    viewer.add_image(np.zeros((64, 64)), name="other")
+    panel.segment.image.layer = viewer.layers["other"]
+    panel.why.click()
+    assert "same pixels" in panel.message.text

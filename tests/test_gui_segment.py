@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QApplication, QMessageBox
 from stubs import knowing, same_partition
 
 from napari_discern import io, zoo
@@ -19,6 +20,7 @@ from napari_discern.errors import OutOfMemory
 from napari_discern.gui import segment as panel_module
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.layers import RECIPE
+from napari_discern.gui.preferences import Preferences, preferences, recall
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.image import Image
 from napari_discern.model import Model
@@ -28,6 +30,12 @@ from napari_discern.segmentation import segment
 from napari_discern.synthetic import Cells
 
 IMAGE, TRUTH = Cells(size=160, fewest=12, most=16)(5)
+
+
+@pytest.fixture(autouse=True)
+def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's own models, and nothing remembered."""
+    monkeypatch.setenv(zoo.OWN, str(tmp_path / "own" / "models"))
 
 
 @pytest.fixture
@@ -272,3 +280,98 @@ def test_own_models_are_offered_and_broken_ones_named(
     assert "is not a model folder" in panel.message.text
     panel.model.activated.emit(panel.model.count() - 1)
     assert panel.model.card.name == "mine"
+
+
+def test_the_model_used_last_for_such_images_is_chosen_again(
+    viewer: Any, panel: SegmentPanel, find: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(zoo.OWN, str(tmp_path / "home" / "models"))
+    zoo.load_model("nuclei", "cpu").save(tmp_path / "home" / "models" / "mine")
+    panel.model.reload()
+    add(viewer)
+    panel.model.pick("mine")
+    find()
+    assert recall("2D, 1") == {"model": "mine"}
+    again = SegmentPanel(panel.session)
+    again.model.setCurrentIndex(-1)
+    again._image_picked(panel.image.layer)
+    assert again.model.name == "mine"
+    again.release()
+
+
+def test_preferences_of_napari_are_taken_up(panel: SegmentPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panel_module, "preferences", lambda: Preferences("cpu", 256))
+    panel._model_picked()
+    assert (panel.form.read().device, panel.form.read().tile) == ("cpu", 256)
+
+
+def test_where_napari_has_no_plugin_settings_there_are_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari.settings.get_plugin_settings", lambda _: {}["napari-discern"])
+    assert preferences() == Preferences()
+
+
+@pytest.mark.parametrize("answer", ["No", "Yes"])
+def test_closing_asks_while_something_runs(
+    answer: str, viewer: Any, dock: Dock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*_: Any) -> Iterator[Any]:
+        while True:
+            yield panel_module.Progress("segment", 1, 10)
+
+    asked = []
+
+    def question(*words: Any) -> Any:
+        asked.append(words[-1])
+        return getattr(QMessageBox.StandardButton, answer)
+
+    monkeypatch.setattr(panel_module, "segment", endless)
+    monkeypatch.setattr(QMessageBox, "question", question)
+    add(viewer, np.zeros((2, 40, 40), np.uint8))
+    dock.segment.model.pick("nuclei")
+    with qtbot.waitSignal(dock.session.work.progressed, timeout=60_000):
+        qtbot.mouseClick(dock.segment.find, Qt.MouseButton.LeftButton)
+    event = QCloseEvent()
+    stopped = dock.eventFilter(dock.window(), event)
+    assert len(asked) == 1
+    assert stopped == (answer == "No")
+    dock.session.work.stop()
+
+
+def test_where_memory_runs_out_smaller_tiles_are_taken_and_it_is_said(
+    viewer: Any, panel: SegmentPanel, find: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed, tried = Model.embed, []
+
+    def narrow(self: Model, patch: np.ndarray) -> Any:
+        tried.append(max(patch.shape))
+        if max(patch.shape) > 140:
+            raise OutOfMemory("take smaller tiles")
+        return embed(self, patch)
+
+    monkeypatch.setattr(Model, "embed", narrow)
+    add(viewer)
+    result = find()
+    assert tried[0] == 160
+    assert result.data.max() > 5
+    assert "tiles of 64 px were used" in panel.message.text
+
+
+def test_a_second_run_is_refused_in_words(viewer: Any, dock: Dock, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless() -> Iterator[Any]:
+        while True:
+            yield panel_module.Progress("train", 1, 10)
+
+    add(viewer)
+    dock.session.work.start("Train", endless(), lambda _: None)
+    qtbot.mouseClick(dock.segment.find, Qt.MouseButton.LeftButton)
+    assert "something else is running" in dock.segment.message.text
+    dock.session.work.stop()
+
+
+def test_the_image_may_go_while_it_is_being_looked_at(viewer: Any, panel: SegmentPanel, qtbot: Any) -> None:
+    layer = add(viewer, translate=(7, 9))
+    with qtbot.waitSignal(panel.session.work.ended, timeout=120_000):
+        qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
+        viewer.layers.remove(layer)
+    assert np.array_equal(panel.result.data, expected())
+    assert tuple(panel.result.translate) == (7, 9)

@@ -12,7 +12,8 @@ from qtpy.QtCore import Qt
 from stubs import balls
 
 from napari_discern import io, zoo
-from napari_discern.errors import BadArgument
+from napari_discern.errors import BadArgument, OutOfMemory
+from napari_discern.gui import rescue
 from napari_discern.gui import train as panel_module
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.lesson import dense, from_layers
@@ -20,6 +21,7 @@ from napari_discern.gui.train import TrainPanel
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.learning import train
+from napari_discern.loop import Loop
 from napari_discern.model import read_card
 from napari_discern.training import Training
 
@@ -184,3 +186,71 @@ def test_without_labels_it_is_said_what_to_do(panel: TrainPanel, viewer: Any, qt
     viewer.layers.remove("truth")
     qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
     assert "New Labels" in panel.message.text
+
+
+def test_a_training_that_was_left_is_offered_and_goes_on(
+    dock: Dock, panel: TrainPanel, viewer: Any, qtbot: Any
+) -> None:
+    lesson = from_layers(viewer.layers["discs"], viewer.layers["truth"], 2)
+    plan = Training.from_dict({**QUICK, "minutes": None, "steps": 6})
+    rescue.begin(plan, None, lesson.pairs)
+    steps = train(plan, lesson.pairs, folder=rescue.folder())
+    for progress in steps:
+        if progress.values.get("step") == 3:
+            steps.close()  # as if the viewer went
+            break
+    other = Dock(viewer)
+    qtbot.addWidget(other)
+    assert other.train.offer.isVisibleTo(other.train)
+    with qtbot.waitSignal(other.train.taught, timeout=120_000) as told:
+        other.train.resume.click()
+    assert other.train.curves.points["embedding"][0] == [4, 5, 6]
+    assert told.args[0].model.card.training["steps_done"] == 6
+    assert not rescue.is_left()
+    qtbot.waitUntil(lambda: not other.session.work.busy, timeout=60_000)
+    other.release()
+
+
+def test_lessons_survive_the_disk(viewer: Any) -> None:
+    some = np.where(TRUTH <= 3, TRUTH, 0).astype(int)
+    layer = viewer.add_labels(some, name="some")
+    ((image, truth),) = from_layers(viewer.layers["discs"], layer, 2).pairs
+    rescue.begin(Training(), "nuclei", [(image, truth)])
+    plan = rescue.read()
+    ((again, objects),) = plan.data
+    assert (plan.training, plan.base) == (Training(), "nuclei")
+    assert np.array_equal(again.read(), image.read())
+    assert np.array_equal(objects.planes, truth.planes)
+    assert np.array_equal(objects.known, truth.known)
+
+
+def test_what_was_left_can_be_discarded(panel: TrainPanel) -> None:
+    rescue.begin(Training(), None, [])
+    (rescue.folder() / "last").mkdir()
+    assert rescue.is_left()
+    panel.discard()
+    assert not rescue.is_left()
+
+
+def test_a_broken_rest_is_told(panel: TrainPanel) -> None:
+    rescue.begin(Training(), None, [])
+    (rescue.folder() / "plan.json").write_text("{")
+    panel.go_on()
+    assert "discard it" in panel.message.text
+
+
+def test_where_memory_runs_out_batches_are_halved(
+    panel: TrainPanel, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance, tried = Loop.advance, []
+
+    def narrow(self: Loop, batch: Any) -> Any:
+        tried.append(len(batch.image))
+        if len(batch.image) > 1:
+            raise OutOfMemory("lower the batch")
+        return advance(self, batch)
+
+    monkeypatch.setattr(Loop, "advance", narrow)
+    taught = teach(panel, qtbot)
+    assert tried[:2] == [2, 1]
+    assert taught.model.card.training["batch"] == 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut
-from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
+from qtpy.QtWidgets import QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_discern.gui.evaluate import EvaluatePanel
+from napari_discern.gui.explore import ExplorePanel
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
 from napari_discern.gui.train import Taught, TrainPanel
@@ -18,17 +19,19 @@ if TYPE_CHECKING:
 
 
 class Dock(QWidget):
-    """The panels as tabs: Segment, Train, Evaluate."""
+    """The panels as tabs: Segment, Explore, Train, Evaluate."""
 
     def __init__(self, napari_viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = Session(napari_viewer, self)
         self.segment = SegmentPanel(self.session)
         self.tabs = QTabWidget()
+        self.explore = ExplorePanel(self.session, self.segment)
         self.train = TrainPanel(self.session, self.segment.model)
         self.tabs.addTab(_scrolling(self.segment), "Segment")
+        self.tabs.addTab(_scrolling(self.explore), "Explore")
         self.tabs.addTab(_scrolling(self.train), "Train")
-        self.evaluate = EvaluatePanel(self.session)
+        self.evaluate = EvaluatePanel(self.session, self.segment)
         self.tabs.addTab(_scrolling(self.evaluate), "Evaluate")
         self.train.taught.connect(self._apply)
         layout = QVBoxLayout(self)
@@ -38,6 +41,8 @@ class Dock(QWidget):
         self.escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
         self.escape.setContext(Qt.ShortcutContext.WindowShortcut)
         self.escape.activated.connect(self.session.work.stop)
+        self._released = False
+        self.destroyed.connect(lambda: self.release())  # noqa: PLW0108 (a method dies with the widget); napari may take the dock away without closing it
 
     def sizeHint(self) -> QSize:
         """Narrow, so that the image keeps its room."""
@@ -48,10 +53,29 @@ class Dock(QWidget):
         if self.segment.image.layer is not None:
             self.segment.run()
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Watch the window, so that it is not closed while something runs."""
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Ask before the window goes while something runs."""
+        if event.type() == QEvent.Type.Close and watched is self.window() and self.session.work.busy:
+            question = "Something is still running. Stop it and close? What a training has learnt so far is kept."
+            if QMessageBox.question(self, "napari-discern", question) != QMessageBox.StandardButton.Yes:
+                event.ignore()
+                return True
+            self.session.work.stop()
+        return bool(super().eventFilter(watched, event))
+
     def release(self) -> None:
-        """Stop what runs and let go of the viewer."""
+        """Stop what runs and let go of the viewer; once is enough."""
+        if self._released:
+            return
+        self._released = True
         self.session.work.stop()
         self.segment.release()
+        self.explore.release()
         self.train.release()
         self.evaluate.release()
 

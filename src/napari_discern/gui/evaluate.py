@@ -19,12 +19,17 @@ from qtpy.QtWidgets import (
 )
 
 from napari_discern.errors import BadArgument
+from napari_discern.gui.bars import Bars
 from napari_discern.gui.choices import LayerBox
-from napari_discern.gui.layers import read_labels
+from napari_discern.gui.layers import Source, read_labels
 from napari_discern.gui.message import Message
+from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
+from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.metrics import Score, matching, score
+from napari_discern.metrics import Report, Score, matching, score
+from napari_discern.oracle import oracle, verdict
+from napari_discern.progress import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,17 +50,21 @@ HELP = {
 
 
 class EvaluatePanel(QWidget):
-    """Two Labels layers in, scores and mistakes out."""
+    """Two Labels layers in, scores and mistakes out; and what holds a model back."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, segment: SegmentPanel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.session = session
+        self.session, self.segment = session, segment
+        self.why, self.bars = QPushButton("&Why is it wrong?"), Bars()
         self.found, self.truth = (LayerBox(session.viewer, Labels, self) for _ in range(2))
         self.button, self.message = QPushButton("&Score"), Message()
         self.scores, self.mistakes = QTableWidget(0, 2), QTableWidget(0, 3)
         self.places: list[np.ndarray] = []
         self._lay_out()
         self.button.clicked.connect(self.run)
+        self.why.clicked.connect(self.ask)
+        session.work.failed.connect(self._failed)
+        self._asked = False
         self.mistakes.cellDoubleClicked.connect(lambda row, _: self.fly(row))
         self.mistakes.cellActivated.connect(lambda row, _: self.fly(row))
 
@@ -71,6 +80,17 @@ class EvaluatePanel(QWidget):
         self._list(found, truth, partners)
         missed, false = (len(ids) for ids in (partners.missed, partners.false))
         self.message.say(f"{truth.n} true, {found.n} found: {missed} missed, {false} false. Double click flies there.")
+
+    def ask(self) -> None:
+        """Score the model of Segment with the true foreground and the true centres in place of its own."""
+        try:
+            steps = self._answer()
+            self.session.work.start("Why is it wrong?", steps, self._show_answer)
+        except ValueError as error:
+            self.message.blame(error)
+            return
+        self._asked = True
+        self.message.say("Looking at what holds the model back.")
 
     def fly(self, row: int) -> None:
         """Show the mistake of a row."""
@@ -95,6 +115,33 @@ class EvaluatePanel(QWidget):
                 "must be of the same image, whole."
             )
         return read_labels(found), read_labels(truth)
+
+    def _answer(self) -> Steps[dict[str, Report]]:
+        layer, card, truth = self.segment.image.layer, self.segment.model.card, self.truth.layer
+        if layer is None or card is None or truth is None:
+            raise BadArgument("pick an image and a model in Segment, and the true Labels layer here.")
+        source = Source.of(layer, card.architecture.ndim, card.architecture.channels)
+        image, objects = source.image(source.current(self.session.viewer)), read_labels(truth)
+        if objects.shape != image.spatial_shape:
+            raise BadArgument(
+                f"layer {truth.name!r} is of shape {objects.shape}, the image {layer.name!r} of {image.spatial_shape}; "
+                "both must be of the same pixels."
+            )
+        return self._run(self.segment.model.name, image, objects)
+
+    def _run(self, name: str, image: Image, objects: Instances) -> Steps[dict[str, Report]]:
+        model = yield from self.session.model(name)
+        return (yield from oracle(model, [(image, objects)]))
+
+    def _show_answer(self, rows: dict[str, Report]) -> None:
+        self._asked = False
+        self.bars.show_rows({name: report.mean["S_mean"] for name, report in rows.items()})
+        self.message.say(verdict(rows))
+
+    def _failed(self, error: Exception) -> None:
+        if self._asked:
+            self._asked = False
+            self.message.blame(error)
 
     def _fill(self, result: Score) -> None:
         figures = (result.S[0.5], result.S_mean, result.SBD, result.DiC, result.foreground_dice, result.PQ, result.SEG)
@@ -156,7 +203,9 @@ class EvaluatePanel(QWidget):
         self.scores.setMaximumHeight(230)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        for widget in (self.button, self.message, self.scores, QLabel("Mistakes"), self.mistakes):
+        self.why.setToolTip("Mean S of the model of Segment as it is, and with the truth in place of one of its parts.")
+        self.bars.setToolTip("Found or true foreground, found or true centres: the mean S of each.")
+        for widget in (self.button, self.why, self.message, self.bars, self.scores, QLabel("Mistakes"), self.mistakes):
             layout.addWidget(widget)
         layout.setAlignment(Qt.AlignmentFlag.AlignTop)
 

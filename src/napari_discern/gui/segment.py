@@ -11,6 +11,7 @@ from typing import Any, get_args
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
@@ -24,7 +25,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_discern.errors import BadArgument
+from napari_discern.errors import BadArgument, OutOfMemory
 from napari_discern.fields import merge
 from napari_discern.gui.choices import LayerBox, ModelBox
 from napari_discern.gui.correct import ACCEPTED, Correct
@@ -32,16 +33,19 @@ from napari_discern.gui.form import Form
 from napari_discern.gui.latest import Latest
 from napari_discern.gui.layers import RECIPE, Source, Where, guess, region_text
 from napari_discern.gui.message import Message
+from napari_discern.gui.preferences import preferences, recall, remember
 from napari_discern.gui.session import Session
 from napari_discern.gui.sliders import Sliders
 from napari_discern.instances import Instances
-from napari_discern.model import Embedded, find_objects
+from napari_discern.model import Embedded, Model, find_objects
 from napari_discern.progress import Progress, Steps
 from napari_discern.recipe import Recipe
 from napari_discern.segmentation import embed, measure, recipe_for, segment
 
 DOUBTFUL = 0.5
 """Objects of a lower score are to be checked."""
+SMALLEST_TILE = 64
+"""Pixels; where memory runs out tiles are halved, but not below this."""
 OPTIONS = ("tile", "halo", "device", "precision", "cluster.seed", "normalise")
 
 
@@ -75,11 +79,18 @@ class SegmentPanel(QWidget):
         The last result.
     result : napari Labels layer or None
         Where it is shown.
+
+    Signals
+    -------
+    shown : nothing
+        When a result was put on its layer.
     """
+
+    shown = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.session, self._mine = session, False
+        self.session, self._mine, self._kind = session, False, ""
         self.found: Found | None = None
         self.result: Labels | None = None
         self.image = LayerBox(session.viewer, ImageLayer, self)
@@ -137,6 +148,7 @@ class SegmentPanel(QWidget):
         self._mine = True
         self._busy(True)
         self.message.say("")
+        remember(self._kind, model=wish.recipe.model)
 
     def to_command(self) -> str:
         """The line that finds the same objects outside napari."""
@@ -181,6 +193,17 @@ class SegmentPanel(QWidget):
         model = yield from self.session.model(wish.recipe.model, wish.recipe.device)
         settings = wish.recipe.model_dump(exclude={"model", "weights_sha256", "version"})
         recipe = recipe_for(model, wish.recipe.model, **settings)
+        while True:
+            try:
+                return (yield from self._segment_as(wish, model, recipe))
+            except OutOfMemory:
+                smaller = max(recipe.cut(model.card)[0]) // 2
+                if smaller < SMALLEST_TILE:
+                    raise
+                recipe = recipe.model_copy(update={"tile": smaller})
+                yield Progress(f"memory ran out; tiles of {smaller} px", 0, 0)
+
+    def _segment_as(self, wish: Wish, model: Model, recipe: Recipe) -> Steps[Found]:
         images = [wish.source.image(place) for place in wish.places]
         if len(images) == 1 and _small(wish, recipe, model.card):
             yield Progress("segment", 0, 1)
@@ -212,6 +235,7 @@ class SegmentPanel(QWidget):
         self.result = layer
         self._tell(table)
         self.correct.follow(layer)
+        self.shown.emit()
 
     def _untouched(self, found: Found) -> Labels | None:
         """The layer of the last result, if it is of the same pixels and nobody has changed it."""
@@ -225,7 +249,10 @@ class SegmentPanel(QWidget):
     def _tell(self, table: Any) -> None:
         doubtful = int((table["score"] < DOUBTFUL).sum()) if "score" in table else 0
         what = "object" if len(table) == 1 else "objects"
-        self.message.say(f"{len(table)} {what}, {doubtful} to check")
+        found = self.found
+        less = found is not None and found.recipe.tile != found.wish.recipe.tile
+        note = f". Memory ran out, so tiles of {found.recipe.tile} px were used." if found is not None and less else ""
+        self.message.say(f"{len(table)} {what}, {doubtful} to check{note}")
 
     def _slid(self) -> None:
         """Cluster anew with the thresholds of the moment, if the embedding is at hand."""
@@ -250,10 +277,14 @@ class SegmentPanel(QWidget):
             self.reason.setText("No image is open. Samples: File > Open Sample > Discern.")
             return
         ndim, channels, words = guess(layer)
+        self._kind = f"{ndim}D, {channels}"
         fitting = self.model.fitting(ndim, channels)
+        last = recall(self._kind).get("model")
         if fitting and self.model.name not in fitting:
-            self.model.pick(fitting[0])
-        verdict = f": {fitting[0]}" if fitting else ", and no model for such images is here. Train one (Train)."
+            self.model.pick(last if last in fitting else fitting[0])
+        verdict = (
+            f": {self.model.currentText()}" if fitting else ", and no model for such images is here. Train one (Train)."
+        )
         self.reason.setText(words + verdict)
 
     def _model_picked(self) -> None:
@@ -262,7 +293,9 @@ class SegmentPanel(QWidget):
         card = self.model.card
         if card is not None:
             self.sliders.show_settings(card.settings)
-            self.form.show(Recipe.from_dict({**card.settings.model_dump(), "model": self.model.name}, "the card"))
+            chosen, set_once = {**card.settings.model_dump(), "model": self.model.name}, preferences()
+            chosen |= {"device": set_once.device, **({"tile": set_once.tile} if set_once.tile else {})}
+            self.form.show(Recipe.from_dict(chosen, "the card"))
 
     def _check_fit(self, channels: int, ndim: int, wanted: int) -> None:
         if channels != wanted:
@@ -338,6 +371,7 @@ class SegmentPanel(QWidget):
         copy.addWidget(self.command)
         copy.addWidget(self.python)
         fold = QCollapsible("Options")
+        fold.setToolTip("Tiles, device and what else a run is set to; the defaults do for most images.")
         fold.addWidget(self.form.widget.native)
         layout = QVBoxLayout(self)
         layout.addLayout(form)

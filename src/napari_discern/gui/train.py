@@ -7,7 +7,6 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QListWidget,
     QProgressBar,
     QPushButton,
@@ -29,7 +29,8 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_discern import zoo
-from napari_discern.errors import BadArgument, DiscernError
+from napari_discern.errors import BadArgument, OutOfMemory
+from napari_discern.gui import rescue
 from napari_discern.gui.choices import LayerBox, ModelBox
 from napari_discern.gui.curves import Curves
 from napari_discern.gui.form import Form
@@ -97,6 +98,7 @@ class TrainPanel(QWidget):
         self._mine = False
         self._shown: Labels | None = None
         self._screen_of_preview: Any = None
+        self.offer = self._make_offer()
         self._lay_out()
         self._explain()
         self._connect()
@@ -122,6 +124,27 @@ class TrainPanel(QWidget):
         self._busy(True)
         self.message.say("Training; the viewer stays yours.")
 
+    def go_on(self) -> None:
+        """Go on with the training that was left when the viewer went."""
+        self.offer.hide()
+        try:
+            plan = rescue.read()
+            self._screen_of_preview = None
+            steps = self._teach(plan.training, plan.data, plan.base, None, resume=True)
+            self.session.work.start("Train", steps, self._use)
+        except (ValueError, OSError) as error:
+            self.message.blame(error)
+            return
+        self._mine = True
+        self.curves.clear()
+        self._busy(True)
+        self.message.say("Going on where the training was left.")
+
+    def discard(self) -> None:
+        """Forget the training that was left."""
+        rescue.clear()
+        self.offer.hide()
+
     def release(self) -> None:
         """Let go of the viewer."""
         for box in (self.image, self.labels):
@@ -138,16 +161,28 @@ class TrainPanel(QWidget):
         self._screen_of_preview = self._screen()
         return self._teach(training, data, self.base.currentData(), self._screen_of_preview)
 
-    def _teach(self, training: Training, data: Labelled, base: str | None, screen: Any) -> Steps[Taught]:
+    def _teach(
+        self, training: Training, data: Labelled, base: str | None, screen: Any, resume: bool = False
+    ) -> Steps[Taught]:
         start = None
         if base:
             start = yield from self.session.model(base, training.device)
         before = (yield from _own_score(start, data)) if start is not None else -1.0
-        steps = train(training, data, base=start, folder=_autosave())
-        model = yield from _with_preview(steps, screen)
+        if not resume:
+            rescue.begin(training, base, data)
+        steps = train(training, data, base=start, folder=rescue.folder(), resume=resume)
+        try:
+            model = yield from _with_preview(steps, screen)
+        except OutOfMemory:
+            fewer = 2 if training.batch == "auto" else training.batch // 2
+            if fewer < 1 or resume:
+                raise
+            yield Progress(f"memory ran out; batches of {fewer}", 0, 0)
+            return (yield from self._teach(training.model_copy(update={"batch": fewer}), data, base, screen))
         name = _free_name(start.card.name if start else "model")
         card = model.card.model_copy(update={"name": name, "data": f"{sum(t.n for _, t in data)} own objects"})
         saved = replace(model, card=card).save(zoo.own_models() / name)
+        rescue.clear()
         after = yield from _own_score(saved, data)
         return Taught(name, saved, before, after)
 
@@ -219,10 +254,9 @@ class TrainPanel(QWidget):
 
     def _keep_best(self) -> None:
         """Save the best model of a training that was stopped."""
-        best = _autosave() / "best"
-        try:
-            model = Model.load(best, "cpu")
-        except DiscernError:
+        model = rescue.best()
+        rescue.clear()
+        if model is None:
             self.message.say("Stopped before anything was learnt; nothing was changed.")
             return
         name = _free_name(model.card.name)
@@ -286,6 +320,21 @@ class TrainPanel(QWidget):
         self.remove.clicked.connect(self._drop)
         self.models.picked.connect(lambda _: self._fill_bases())
 
+    def _make_offer(self) -> QWidget:
+        """A line on top that offers to go on with a training that was left."""
+        offer = QWidget(visible=rescue.is_left())
+        row = QHBoxLayout(offer)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QLabel("A training was left unfinished.", wordWrap=True), 1)
+        self.resume, self.forget = QPushButton("&Go on"), QPushButton("Discard")
+        self.resume.setToolTip("Go on where the last minute was saved.")
+        self.forget.setToolTip("Forget it.")
+        self.resume.clicked.connect(self.go_on)
+        self.forget.clicked.connect(self.discard)
+        row.addWidget(self.resume)
+        row.addWidget(self.forget)
+        return offer
+
     def _lay_out(self) -> None:
         pair, how, buttons, run = QFormLayout(), QFormLayout(), QHBoxLayout(), QHBoxLayout()
         pair.addRow("&Image", self.image)
@@ -298,9 +347,22 @@ class TrainPanel(QWidget):
         run.addWidget(self.start)
         run.addWidget(self.stop)
         fold = QCollapsible("Options")
+        fold.setToolTip("Loss, network, crops and what else a training is set to; the defaults do for most images.")
         fold.addWidget(self.form.widget.native)
         layout = QVBoxLayout(self)
-        for part in (pair, buttons, self.list, how, self.preview, run, self.bar, self.message, self.curves, fold):
+        for part in (
+            self.offer,
+            pair,
+            buttons,
+            self.list,
+            how,
+            self.preview,
+            run,
+            self.bar,
+            self.message,
+            self.curves,
+            fold,
+        ):
             layout.addWidget(part) if isinstance(part, QWidget) else layout.addLayout(part)
         layout.addStretch()
         self._busy(False)
@@ -351,10 +413,6 @@ def _own_score(model: Model, data: Sequence[Any]) -> Steps[float]:
         labels = find_objects(model.embed(settings.normalise(image)(image.read())), settings)
         scores[str(k)] = score(replace(truth, planes=labels[None], known=None, measures={}), truth)
     return float(Report(scores).pooled.S[0.5])
-
-
-def _autosave() -> Path:
-    return zoo.own_models().parent / "training"
 
 
 def _free_name(base: str) -> str:

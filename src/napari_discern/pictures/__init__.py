@@ -2,5 +2,15 @@
 
 from napari_discern.pictures.misses import Case, draw_misses
 from napari_discern.pictures.overlay import colouring, overlay, save_overlay
+from napari_discern.pictures.projection import as_colours, principal_axes, random_axes
 
-__all__ = ["Case", "colouring", "draw_misses", "overlay", "save_overlay"]
+__all__ = [
+    "Case",
+    "as_colours",
+    "colouring",
+    "draw_misses",
+    "overlay",
+    "principal_axes",
+    "random_axes",
+    "save_overlay",
+]

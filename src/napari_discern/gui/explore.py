@@ -1,0 +1,316 @@
+"""The panel Explore: the embedding of what was found, as colours, points and likeness; objects grown by a click."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels, Points
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_discern.clustering import add_seed, grow, margins, remove_object, similarity
+from napari_discern.errors import BadArgument
+from napari_discern.gui.message import Message
+from napari_discern.gui.scatter import Scatter
+from napari_discern.gui.segment import Found, SegmentPanel
+from napari_discern.gui.session import Session
+from napari_discern.pictures import as_colours, principal_axes, random_axes
+
+COLOURS = ("Off", "Principal axes", "Random axes")
+WHEEL = 1.1
+"""Factor of the bandwidth for each notch of the wheel."""
+NAMES = ("embedding", "similarity", "ambiguity", "growing", "lasso", "seeds")
+
+
+class ExplorePanel(QWidget):
+    """Works on the last result of Segment, where one tile held it all."""
+
+    def __init__(self, session: Session, segment: SegmentPanel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session, self.segment = session, segment
+        self.look = QPushButton("&Look at what is shown")
+        self.colours = QComboBox()
+        self.colours.addItems(COLOURS)
+        self.alike, self.doubt = QCheckBox("Like the pixel under the &cursor"), QCheckBox("Where it is &ambiguous")
+        self.grow, self.seeds = QCheckBox("Add by clic&k"), QCheckBox("S&eeds as points")
+        self.message, self.scatter = Message(), Scatter()
+        self.layers: dict[str, Any] = {}
+        self._grown: tuple[tuple[int, ...], float] | None = None
+        self._points: np.ndarray = np.zeros((0, 2))
+        self._lay_out()
+        self._connect()
+
+    def refresh(self) -> None:
+        """Draw anew what is switched on, for the last result."""
+        found = self._found()
+        if found is None:
+            return
+        self._show_colours()
+        self._show_doubt()
+        self._show_seeds()
+        labels = self._labels()
+        self.scatter.show_embedding(self._embedding(found), labels, self._axes(2), found.recipe.cluster.bandwidth)
+
+    def release(self) -> None:
+        """Let go of the viewer."""
+        viewer = self.session.viewer
+        for callbacks, callback in (
+            (viewer.mouse_move_callbacks, self._hover),
+            (viewer.mouse_drag_callbacks, self._press),
+            (viewer.mouse_wheel_callbacks, self._turn),
+        ):
+            if callback in callbacks:
+                callbacks.remove(callback)
+
+    def keep(self) -> None:
+        """Make the object that is growing one of the result."""
+        found, result = self._found(), self.segment.result
+        if found is None or self._grown is None or result is None:
+            return
+        place, bandwidth = self._grown
+        try:
+            labels = add_seed(self._embedding(found), self._foreground(found), self._labels(), place, bandwidth)
+        except BadArgument as error:
+            self.message.blame(error)
+            return
+        self._write(labels)
+        self._drop("growing")
+        self._grown = None
+        self.message.say(f"Object {labels.max()} added.")
+
+    def _found(self) -> Found | None:
+        found = self.segment.found
+        return found if found is not None and found.embedded is not None else None
+
+    def _embedding(self, found: Found) -> np.ndarray:
+        values: np.ndarray = found.embedded.embedding.cpu().numpy() if found.embedded else np.zeros((1, 1, 1))
+        return values
+
+    def _foreground(self, found: Found) -> np.ndarray:
+        inside: np.ndarray = found.embedded.foreground(found.recipe.foreground_threshold).cpu().numpy() \
+            if found.embedded else np.zeros((1, 1), bool)  # fmt: skip
+        return inside
+
+    def _labels(self) -> np.ndarray:
+        return np.asarray(self.segment.result.data if self.segment.result is not None else 0).astype(np.uint32)
+
+    def _axes(self, count: int) -> np.ndarray:
+        found = self._found()
+        if found is None:
+            return np.zeros((count, 1), np.float32)
+        embedding = self._embedding(found)
+        if self.colours.currentText() == COLOURS[2]:
+            return random_axes(len(embedding), count)
+        return principal_axes(embedding, self._foreground(found), count)
+
+    def _show_colours(self) -> None:
+        found = self._found()
+        if found is None or self.colours.currentIndex() == 0:
+            self._drop("embedding")
+            return
+        picture = as_colours(self._embedding(found), self._foreground(found), self._axes(3))
+        self._put("embedding", picture, rgb=True)
+
+    def _show_doubt(self) -> None:
+        found = self._found()
+        if found is None or not self.doubt.isChecked():
+            self._drop("ambiguity")
+            return
+        labels = np.unique(self._labels(), return_inverse=True)[1].reshape(self._labels().shape).astype(np.uint32)
+        doubt = margins(self._embedding(found), labels).ambiguity
+        self._put("ambiguity", doubt, colormap="inferno", contrast_limits=(0, 1), opacity=0.7, blending="additive")
+        side = 64
+        blocks = [
+            (float(doubt[y : y + side, x : x + side].mean()), y, x)
+            for y in range(0, doubt.shape[-2], side)
+            for x in range(0, doubt.shape[-1], side)
+        ] if doubt.ndim == 2 else []  # fmt: skip
+        if blocks:
+            _, y, x = max(blocks)
+            self.message.say(f"Most worth labelling next: around y {y + side // 2}, x {x + side // 2}.")
+
+    def _show_seeds(self) -> None:
+        found = self._found()
+        if found is None or not self.seeds.isChecked():
+            self._drop("seeds")
+            return
+        from scipy import ndimage
+
+        labels = self._labels()
+        ids = [int(i) for i in np.unique(labels) if i]
+        self._points = np.array([_inner(labels == i, ndimage) for i in ids]).reshape(-1, labels.ndim)
+        if "seeds" in self.layers and self.layers["seeds"] in self.session.viewer.layers:
+            with self.layers["seeds"].events.data.blocker():
+                self.layers["seeds"].data = self._points
+            return
+        result: Any = self.segment.result
+        layer = Points(
+            self._points, name="seeds", size=4, scale=result.scale, translate=result.translate, ndim=labels.ndim
+        )
+        layer.events.data.connect(self._seeded)
+        self.layers["seeds"] = layer
+        self.session.add(layer)
+
+    def _seeded(self, event: Any) -> None:
+        """A seed was added, moved or deleted: only its neighbourhood is clustered anew."""
+        found = self._found()
+        action = str(getattr(event, "action", ""))
+        if found is None or not action.endswith(("ADDED", "REMOVED", "CHANGED", "added", "removed", "changed")):
+            return
+        after, before = np.asarray(self.layers["seeds"].data), self._points
+        labels, bandwidth = self._labels(), found.recipe.cluster.bandwidth
+        gone = [p for p in before if not _among(p, after)]
+        new = [p for p in after if not _among(p, before)]
+        try:
+            for point in gone:
+                label = int(labels[tuple(np.round(point).astype(int))])
+                if label:
+                    labels = remove_object(self._embedding(found), labels, label, bandwidth)
+            for point in new:
+                place = tuple(np.clip(np.round(point).astype(int), 0, np.array(labels.shape) - 1))
+                labels = add_seed(self._embedding(found), self._foreground(found), labels, place, bandwidth)
+        except BadArgument as error:
+            self.message.blame(error)
+        self._points = after.copy()
+        self._write(labels)
+
+    def _write(self, labels: np.ndarray) -> None:
+        """Change the result where it differs, so that napari can undo it."""
+        result = self.segment.result
+        if result is None:
+            return
+        where = np.nonzero(labels != np.asarray(result.data))
+        if len(where[0]):
+            result.data_setitem(where, labels[where])
+
+    def _place(self, position: Any) -> tuple[int, ...] | None:
+        result = self.segment.result
+        if self._found() is None or result is None or result not in self.session.viewer.layers:
+            return None
+        place = tuple(np.round(result.world_to_data(position)).astype(int))
+        inside = all(0 <= p < n for p, n in zip(place, result.data.shape, strict=True))
+        return place if inside else None
+
+    def _hover(self, _: Any, event: Any) -> None:
+        if not self.alike.isChecked():
+            return
+        place, found = self._place(event.position), self._found()
+        if place is not None and found is not None and found.embedded is not None:
+            values = similarity(found.embedded.embedding, place)
+            self._put("similarity", values, colormap="viridis", contrast_limits=(0, 1), opacity=0.7)
+
+    def _press(self, _: Any, event: Any) -> Iterator[None]:
+        place = self._place(event.position)
+        yield
+        moved = False
+        while event.type == "mouse_move":
+            moved = True
+            yield
+        if place is None or moved:
+            return
+        label = int(self._labels()[place])
+        if label:
+            self.scatter.highlight(label)
+        found = self._found()
+        if self.grow.isChecked() and found is not None:
+            self._grow(place, found.recipe.cluster.bandwidth)
+
+    def _turn(self, _: Any, event: Any) -> None:
+        """The wheel makes the growing object larger or smaller, in place of the zoom."""
+        if self._grown is not None and self.grow.isChecked():
+            place, bandwidth = self._grown
+            self._grow(place, bandwidth * WHEEL ** float(np.sign(np.sum(event.delta))))
+            event.handled = True
+
+    def _grow(self, place: tuple[int, ...], bandwidth: float) -> None:
+        found = self._found()
+        if found is None:
+            return
+        mask, _ = grow(self._embedding(found), self._foreground(found), place, bandwidth)
+        self._grown = place, bandwidth
+        self._put("growing", mask.astype(np.uint8), labels=True)
+        self.message.say(f"{int(mask.sum())} px. Wheel: larger or smaller. Enter or Keep: keep it.")
+
+    def _lassoed(self, pixels: np.ndarray) -> None:
+        labels = self._labels()
+        mask = np.zeros(labels.size, np.uint8)
+        mask[pixels] = 1
+        self._put("lasso", mask.reshape(labels.shape), labels=True)
+
+    def _put(self, name: str, data: np.ndarray, labels: bool = False, **looks: Any) -> None:
+        """Show an array over the result, on a layer of its own."""
+        viewer, result = self.session.viewer, self.segment.result
+        layer = self.layers.get(name)
+        if layer is not None and layer in viewer.layers and layer.data.shape == data.shape:
+            layer.data = data
+            return
+        self._drop(name)
+        place = {"scale": result.scale, "translate": result.translate} if result is not None else {}
+        self.layers[name] = (
+            Labels(data, name=name, **place) if labels else ImageLayer(data, name=name, **place, **looks)
+        )
+        self.session.add(self.layers[name])
+
+    def _drop(self, name: str) -> None:
+        layer = self.layers.pop(name, None)
+        if layer is not None and layer in self.session.viewer.layers:
+            self.session.viewer.layers.remove(layer)
+
+    def _look(self) -> None:
+        self.segment.where.setCurrentIndex(1)
+        self.segment.run()
+        self.message.say(self.segment.message.text)
+
+    def _switch(self) -> None:
+        if not self.alike.isChecked():
+            self._drop("similarity")
+        if not self.grow.isChecked():
+            self._drop("growing")
+            self._grown = None
+
+    def _connect(self) -> None:
+        viewer = self.session.viewer
+        viewer.mouse_move_callbacks.append(self._hover)
+        viewer.mouse_drag_callbacks.append(self._press)
+        viewer.mouse_wheel_callbacks.append(self._turn)
+        self.look.clicked.connect(self._look)
+        self.segment.shown.connect(self.refresh)
+        self.colours.currentIndexChanged.connect(lambda _: self.refresh())
+        self.doubt.toggled.connect(lambda _: self._show_doubt())
+        self.seeds.toggled.connect(lambda _: self._show_seeds())
+        for box in (self.alike, self.grow):
+            box.toggled.connect(lambda _: self._switch())
+        self.kept.clicked.connect(self.keep)
+        self.scatter.lassoed.connect(self._lassoed)
+
+    def _lay_out(self) -> None:
+        self.kept = QPushButton("Kee&p the grown object")
+        self.kept.setShortcut("Return")
+        form = QFormLayout()
+        form.addRow("Embedding as c&olours", self.colours)
+        layout = QVBoxLayout(self)
+        layout.addWidget(QLabel("Works on the last result, where it fits in one tile.", wordWrap=True))
+        layout.addWidget(self.look)
+        layout.addLayout(form)
+        for widget in (self.alike, self.doubt, self.seeds, self.grow, self.kept, self.message, self.scatter):
+            layout.addWidget(widget)
+        layout.addStretch()
+        self.look.setToolTip("Find the objects of what the canvas shows, and keep their embedding to look at.")
+        self.colours.setToolTip("Three directions of the embedding as red, green and blue; alike pixels look alike.")
+        self.alike.setToolTip("Bright where the embedding is like that of the pixel under the cursor.")
+        self.doubt.setToolTip("Bright where a pixel lies about as near to another object's mean as to its own's.")
+        self.seeds.setToolTip("One point an object. Add, move or delete one; only its neighbourhood changes.")
+        self.grow.setToolTip("A click grows the object under it; the wheel makes it larger or smaller.")
+        self.kept.setToolTip("Make the growing object one of the result (Enter).")
+
+
+def _inner(mask: np.ndarray, ndimage: Any) -> np.ndarray:
+    """The pixel of a mask that lies furthest from its border."""
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))
+    return np.array(np.unravel_index(int(depth.argmax()), depth.shape), float) - 1
+
+
+def _among(point: np.ndarray, points: np.ndarray) -> bool:
+    return bool(len(points)) and bool((np.abs(points - point).max(axis=1) < 1e-6).any())

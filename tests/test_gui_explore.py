@@ -1,0 +1,182 @@
+"""The panel Explore, in the real napari, on an embedding that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_discern import zoo
+from napari_discern.clustering import margins, similarity
+from napari_discern.gui.dock import Dock
+from napari_discern.gui.explore import ExplorePanel
+from napari_discern.gui.segment import Found, _objects
+from napari_discern.model import Embedded
+
+TRUTH = np.zeros((30, 40), np.uint32)
+TRUTH[2:12, 2:14], TRUTH[2:12, 20:36], TRUTH[18:28, 8:30] = 1, 2, 3
+EMBEDDING = np.zeros((4, 30, 40), np.float32)
+EMBEDDING[0], EMBEDDING[1] = 4.0 * TRUTH, 0.02 * np.indices(TRUTH.shape)[1]
+
+
+@pytest.fixture(autouse=True)
+def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's own models, and nothing remembered."""
+    monkeypatch.setenv(zoo.OWN, str(tmp_path / "own" / "models"))
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def dock(viewer: Any) -> Iterator[Dock]:
+    dock = Dock(viewer)
+    viewer.window.add_dock_widget(dock, name="Discern")
+    layer = viewer.add_image(TRUTH.astype(np.float32), name="known")
+    dock.segment.image.layer = layer
+    wish = dock.segment.wish()
+    sure = torch.from_numpy(np.where(TRUTH > 0, 0.95, 0.05).astype(np.float32))
+    embedded = Embedded(torch.from_numpy(EMBEDDING), torch.stack([1 - sure, sure]))
+    dock.segment._show(Found(wish, wish.recipe, (_objects(embedded, wish.recipe, wish),), embedded))
+    yield dock
+    dock.release()
+
+
+@pytest.fixture
+def panel(dock: Dock) -> ExplorePanel:
+    assert np.array_equal(dock.segment.result.data > 0, TRUTH > 0)
+    return dock.explore
+
+
+def shown(viewer: Any, name: str) -> np.ndarray:
+    return np.asarray(viewer.layers[name].data)
+
+
+def click(viewer: Any, place: tuple[float, float]) -> None:
+    event = SimpleNamespace(type="mouse_press", position=place, modifiers=[])
+    running = [callback(viewer, event) for callback in viewer.mouse_drag_callbacks]
+    event.type = "mouse_release"
+    for steps in [s for s in running if hasattr(s, "__next__")]:
+        next(steps, None)
+        next(steps, None)
+
+
+def hover(viewer: Any, place: tuple[float, float]) -> None:
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, SimpleNamespace(type="mouse_move", position=place))
+
+
+def turn(viewer: Any, delta: float) -> Any:
+    event = SimpleNamespace(type="mouse_wheel", delta=(0, delta), handled=False, modifiers=[])
+    for callback in viewer.mouse_wheel_callbacks:
+        if callback.__self__.__class__ is ExplorePanel if hasattr(callback, "__self__") else False:
+            callback(viewer, event)
+    return event
+
+
+@pytest.mark.parametrize("way", [1, 2])
+def test_the_embedding_as_colours(panel: ExplorePanel, viewer: Any, way: int) -> None:
+    panel.colours.setCurrentIndex(way)
+    picture = shown(viewer, "embedding").astype(int)
+    means = [picture[TRUTH == k].mean(axis=0) for k in (1, 2, 3)]
+    assert min(np.abs(means[a] - means[b]).max() for a, b in ((0, 1), (0, 2), (1, 2))) > 40
+    panel.colours.setCurrentIndex(0)
+    assert "embedding" not in viewer.layers
+
+
+def test_what_is_like_the_pixel_under_the_cursor(panel: ExplorePanel, viewer: Any) -> None:
+    hover(viewer, (5, 25))
+    assert "similarity" not in viewer.layers
+    panel.alike.setChecked(True)
+    for place in ((5, 25), (20, 10)):
+        hover(viewer, place)
+        np.testing.assert_allclose(shown(viewer, "similarity"), similarity(EMBEDDING, place))
+    panel.alike.setChecked(False)
+    assert "similarity" not in viewer.layers
+
+
+def test_where_it_is_ambiguous(panel: ExplorePanel, dock: Dock, viewer: Any) -> None:
+    panel.doubt.setChecked(True)
+    expected = margins(EMBEDDING, dock.segment.result.data.astype(np.uint32)).ambiguity
+    np.testing.assert_allclose(shown(viewer, "ambiguity"), expected, atol=1e-6)
+    assert "Most worth labelling next" in panel.message.text
+
+
+def test_a_click_grows_an_object_the_wheel_makes_it_larger_and_enter_keeps_it(
+    panel: ExplorePanel, dock: Dock, viewer: Any
+) -> None:
+    result = dock.segment.result
+    result.data_setitem(np.nonzero(TRUTH == 2), 0)
+    panel.grow.setChecked(True)
+    click(viewer, (5, 25))
+    assert np.array_equal(shown(viewer, "growing") > 0, TRUTH == 2)
+    for _ in range(30):
+        assert turn(viewer, -1).handled
+    assert 0 < (shown(viewer, "growing") > 0).sum() < (TRUTH == 2).sum()
+    for _ in range(30):
+        turn(viewer, 1)
+    assert np.array_equal(shown(viewer, "growing") > 0, TRUTH == 2)
+    panel.kept.click()
+    assert np.array_equal(result.data > 0, TRUTH > 0)
+    assert "growing" not in viewer.layers
+    result.undo()
+    assert not result.data[TRUTH == 2].any()
+
+
+def test_a_loop_around_points_lights_up_their_pixels(panel: ExplorePanel, viewer: Any) -> None:
+    panel.refresh()
+    places = panel.scatter.places[panel.scatter.owners == panel.scatter.owners[0]]
+    low, high = places.min(axis=0) - 0.5, places.max(axis=0) + 0.5
+    panel.scatter.view.drawn.emit(np.array([low, (low[0], high[1]), high, (high[0], low[1])]))
+    lit = shown(viewer, "lasso") > 0
+    assert np.array_equal(lit, TRUTH == TRUTH[lit][0])
+
+
+def test_clicking_an_object_lights_up_its_points(panel: ExplorePanel, dock: Dock, viewer: Any) -> None:
+    panel.refresh()
+    click(viewer, (20, 10))
+    label = dock.segment.result.data[20, 10]
+    assert len(panel.scatter.bright.data) == (panel.scatter.owners == label).sum() > 0
+
+
+def test_seeds_are_points_that_can_be_taken_away_and_set(panel: ExplorePanel, dock: Dock, viewer: Any) -> None:
+    result = dock.segment.result
+    panel.seeds.setChecked(True)
+    seeds = viewer.layers["seeds"]
+    assert len(seeds.data) == 3
+    labels = [int(result.data[tuple(p.astype(int))]) for p in seeds.data]
+    assert sorted(labels) == [1, 2, 3]
+    others = result.data.copy()
+    seeds.selected_data = {labels.index(2)}
+    seeds.remove_selected()
+    gone = np.unique(others[~np.isin(others, np.unique(result.data))])
+    assert gone.tolist() == [2]
+    assert np.array_equal(result.data > 0, (others > 0) & (others != 2))
+    place = np.argwhere(others == 2)[0].astype(float)
+    seeds.add(place)
+    assert np.array_equal(result.data > 0, others > 0)
+
+
+def test_nothing_is_left_behind(dock: Dock, viewer: Any) -> None:
+    before = len(viewer.mouse_drag_callbacks)
+    dock.release()
+    assert len(viewer.mouse_drag_callbacks) == before - 1
+    assert dock.explore._hover not in viewer.mouse_move_callbacks
+
+
+def test_without_a_result_there_is_nothing_to_explore(viewer: Any, qtbot: Any) -> None:
+    dock = Dock(viewer)
+    qtbot.addWidget(dock)
+    dock.explore.colours.setCurrentIndex(1)
+    dock.explore.doubt.setChecked(True)
+    assert len(viewer.layers) == 0
+    dock.explore.look.click()
+    assert "no image" in dock.explore.message.text
+    dock.release()
