@@ -107,6 +107,9 @@ def test_thresholds_move_the_labels_at_once(
     assert len(viewer.layers) == 2
     assert np.bincount(after.ravel())[1:].min() >= least
     assert after.max() < before.max()
+    qtbot.waitUntil(lambda: "to check" in panel.message.text, timeout=10_000)  # measured once the slider rests
+    assert len(panel.result.features) == after.max()
+    assert panel.result.features["score"].notna().all()
     with qtbot.waitSignal(panel.live.idle, timeout=60_000):
         qtbot.mouseClick(panel.reset, Qt.MouseButton.LeftButton)
     assert np.array_equal(panel.result.data, before)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Points
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_discern.clustering import add_seed, grow, margins, remove_object, similarity
@@ -52,6 +53,11 @@ class ExplorePanel(QWidget):
         self._show_seeds()
         labels = self._labels()
         self.scatter.show_embedding(self._embedding(found), labels, self._axes(2), found.recipe.cluster.bandwidth)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Draw what was found while the panel was hidden."""
+        super().showEvent(event)
+        self.refresh()
 
     def release(self) -> None:
         """Let go of the viewer."""
@@ -263,6 +269,11 @@ class ExplorePanel(QWidget):
         self.segment.run()
         self.message.say(self.segment.message.text)
 
+    def _maybe_refresh(self) -> None:
+        """Draw a new result at once if anybody sees it; else when the panel is shown."""
+        if self.isVisible():
+            self.refresh()
+
     def _switch(self) -> None:
         if not self.alike.isChecked():
             self._drop("similarity")
@@ -276,7 +287,7 @@ class ExplorePanel(QWidget):
         viewer.mouse_drag_callbacks.append(self._press)
         viewer.mouse_wheel_callbacks.append(self._turn)
         self.look.clicked.connect(self._look)
-        self.segment.shown.connect(self.refresh)
+        self.segment.shown.connect(self._maybe_refresh)
         self.colours.currentIndexChanged.connect(lambda _: self.refresh())
         self.doubt.toggled.connect(lambda _: self._show_doubt())
         self.seeds.toggled.connect(lambda _: self._show_seeds())

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
@@ -44,6 +44,8 @@ from napari_discern.segmentation import embed, measure, recipe_for, segment
 
 DOUBTFUL = 0.5
 """Objects of a lower score are to be checked."""
+REST = 300
+"""Milliseconds after which a slider is taken to rest, and the objects are measured anew."""
 SMALLEST_TILE = 64
 """Pixels; where memory runs out tiles are halved, but not below this."""
 OPTIONS = ("tile", "halo", "device", "precision", "cluster.seed", "normalise")
@@ -106,6 +108,8 @@ class SegmentPanel(QWidget):
         self.command, self.python = QPushButton("Copy as &command"), QPushButton("Copy as P&ython")
         self.correct = Correct(session)
         self.live = Latest(self)
+        self.rest = QTimer(self, singleShot=True, interval=REST)
+        self.rest.timeout.connect(lambda: self._cluster(measured=True))
         self._lay_out()
         self._explain()
         self._connect()
@@ -178,6 +182,7 @@ class SegmentPanel(QWidget):
 
     def release(self) -> None:
         """Let go of the viewer."""
+        self.rest.stop()
         self.image.release()
 
     def _recipe(self, region: str) -> Recipe:
@@ -247,7 +252,10 @@ class SegmentPanel(QWidget):
         return layer if same and note.get("check") == _check(layer.data) else None
 
     def _tell(self, table: Any) -> None:
-        doubtful = int((table["score"] < DOUBTFUL).sum()) if "score" in table else 0
+        if len(table) and "score" not in table:
+            self.message.say(f"{len(table)} objects")
+            return
+        doubtful = int((table["score"] < DOUBTFUL).sum()) if len(table) else 0
         what = "object" if len(table) == 1 else "objects"
         found = self.found
         less = found is not None and found.recipe.tile != found.wish.recipe.tile
@@ -255,7 +263,11 @@ class SegmentPanel(QWidget):
         self.message.say(f"{len(table)} {what}, {doubtful} to check{note}")
 
     def _slid(self) -> None:
-        """Cluster anew with the thresholds of the moment, if the embedding is at hand."""
+        """Cluster anew with the thresholds of the moment, if the embedding is at hand; measure when the hand rests."""
+        self.rest.start()
+        self._cluster(measured=False)
+
+    def _cluster(self, measured: bool) -> None:
         found = self.found
         embedded = found.embedded if found else None
         if found is None or embedded is None or self.result not in self.session.viewer.layers:
@@ -263,7 +275,7 @@ class SegmentPanel(QWidget):
         values = merge(found.recipe.model_dump(), self.sliders.changes())
         recipe = Recipe.from_dict(dict(values), "the sliders")
         self.live.start(
-            lambda: Found(found.wish, recipe, (_objects(embedded, recipe, found.wish),), embedded),
+            lambda: Found(found.wish, recipe, (_objects(embedded, recipe, found.wish, measured),), embedded),
             self._show,
         )
 
@@ -397,10 +409,10 @@ class SegmentPanel(QWidget):
         self.python.setToolTip("A few lines of Python that find the same objects.")
 
 
-def _objects(embedded: Embedded, recipe: Recipe, wish: Wish) -> Instances:
+def _objects(embedded: Embedded, recipe: Recipe, wish: Wish, measured: bool = True) -> Instances:
     labels = find_objects(embedded, recipe)
-    image = wish.source.image(wish.places[0])
-    return Instances(labels[None], image.spatial_axes, image.spacing, image.unit, measure(embedded, labels))
+    image, measures = wish.source.image(wish.places[0]), measure(embedded, labels) if measured else {}
+    return Instances(labels[None], image.spatial_axes, image.spacing, image.unit, measures)
 
 
 def _small(wish: Wish, recipe: Recipe, card: Any) -> bool:
