@@ -87,7 +87,7 @@ def slider(viewer: Any, panel: Any) -> None:
     """Move the slider of the bandwidth to and fro."""
     import torch
 
-    from napari_discern.gui.segment import Found
+    from napari_discern.gui.finding import Found
     from napari_discern.model import Embedded
 
     embedding, labels = blobs()
@@ -96,9 +96,7 @@ def slider(viewer: Any, panel: Any) -> None:
     sure = torch.from_numpy(np.where(labels > 0, 0.95, 0.05).astype(np.float32))
     wish = panel.wish()
     embedded = Embedded(embedding, torch.stack([1 - sure, sure]))
-    from napari_discern.gui.segment import _objects
-
-    panel._show(Found(wish, wish.recipe, (_objects(embedded, wish.recipe, wish),), embedded))
+    panel.show_found(Found.of(wish, wish.recipe, embedded))
     taken, drawn = [], []
     for k in range(24):
         ready: list[float] = []

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 # Before the libraries that read these are imported: no windows from plots, and nobody's own napari settings or models.
@@ -16,3 +19,17 @@ os.environ["NAPARI_DISCERN_MODELS"] = str(Path(tempfile.gettempdir()) / "napari-
 # The same examples every time, and no failure because a machine is slow.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of one's own models, and nothing remembered."""
+    folder = tmp_path / "own" / "models"
+    monkeypatch.setenv("NAPARI_DISCERN_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    """A real napari, empty."""
+    return make_napari_viewer()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,11 +20,6 @@ START = np.array([
     [3, 3, 3, 3, 3, 3],
     [3, 3, 3, 3, 3, 3],
 ])  # fmt: skip
-
-
-@pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
-    return make_napari_viewer()
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,19 +12,10 @@ import pytest
 from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
 from superqt.sliders import QLabeledSlider
 
-from napari_discern import zoo
 from napari_discern.gui.dock import Dock
 from napari_discern.progress import Progress, Steps
 
-
-@pytest.fixture(autouse=True)
-def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(zoo.OWN, str(tmp_path / "own" / "models"))
-
-
-@pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
-    return make_napari_viewer()
+pytestmark = pytest.mark.usefixtures("own")
 
 
 def listeners(viewer: Any) -> dict[str, int]:

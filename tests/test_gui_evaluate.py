@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,7 @@ FOUND[12:16, 2:6] = 9
 
 
 @pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
-    viewer = make_napari_viewer()
+def viewer(viewer: Any) -> Any:
     viewer.add_labels(FOUND, name="found")
     viewer.add_labels(TRUTH, name="truth")
     return viewer

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from napari.utils.interactions import mouse_wheel_callbacks
 
-from napari_discern import zoo
 from napari_discern.clustering import margins, similarity
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.explore import ExplorePanel
-from napari_discern.gui.segment import Found, _objects
+from napari_discern.gui.finding import Found
 from napari_discern.model import Embedded
+
+pytestmark = pytest.mark.usefixtures("own")
 
 TRUTH = np.zeros((30, 40), np.uint32)
 TRUTH[2:12, 2:14], TRUTH[2:12, 20:36], TRUTH[18:28, 8:30] = 1, 2, 3
 EMBEDDING = np.zeros((4, 30, 40), np.float32)
 EMBEDDING[0], EMBEDDING[1] = 4.0 * TRUTH, 0.02 * np.indices(TRUTH.shape)[1]
-
-
-@pytest.fixture(autouse=True)
-def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's own models, and nothing remembered."""
-    monkeypatch.setenv(zoo.OWN, str(tmp_path / "own" / "models"))
-
-
-@pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
-    return make_napari_viewer()
 
 
 @pytest.fixture
@@ -44,7 +34,7 @@ def dock(viewer: Any) -> Iterator[Dock]:
     wish = dock.segment.wish()
     sure = torch.from_numpy(np.where(TRUTH > 0, 0.95, 0.05).astype(np.float32))
     embedded = Embedded(torch.from_numpy(EMBEDDING), torch.stack([1 - sure, sure]))
-    dock.segment._show(Found(wish, wish.recipe, (_objects(embedded, wish.recipe, wish),), embedded))
+    dock.segment.show_found(Found.of(wish, wish.recipe, embedded))
     yield dock
     dock.release()
 
@@ -75,9 +65,7 @@ def hover(viewer: Any, place: tuple[float, float]) -> None:
 
 def turn(viewer: Any, delta: float) -> Any:
     event = SimpleNamespace(type="mouse_wheel", delta=(0, delta), handled=False, modifiers=[])
-    for callback in viewer.mouse_wheel_callbacks:
-        if callback.__self__.__class__ is ExplorePanel if hasattr(callback, "__self__") else False:
-            callback(viewer, event)
+    mouse_wheel_callbacks(viewer, event)
     return event
 
 

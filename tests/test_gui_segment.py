@@ -17,6 +17,7 @@ from stubs import knowing, same_partition
 from napari_discern import io, zoo
 from napari_discern.cli import main
 from napari_discern.errors import OutOfMemory
+from napari_discern.gui import finding
 from napari_discern.gui import segment as panel_module
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.layers import RECIPE
@@ -24,23 +25,14 @@ from napari_discern.gui.preferences import Preferences, preferences, recall
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.image import Image
 from napari_discern.model import Model
-from napari_discern.progress import run
+from napari_discern.progress import Progress, run
 from napari_discern.recipe import Recipe
 from napari_discern.segmentation import segment
 from napari_discern.synthetic import Cells
 
+pytestmark = pytest.mark.usefixtures("own")
+
 IMAGE, TRUTH = Cells(size=160, fewest=12, most=16)(5)
-
-
-@pytest.fixture(autouse=True)
-def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's own models, and nothing remembered."""
-    monkeypatch.setenv(zoo.OWN, str(tmp_path / "own" / "models"))
-
-
-@pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
-    return make_napari_viewer()
 
 
 @pytest.fixture
@@ -167,11 +159,11 @@ def test_a_run_can_be_stopped_and_changes_nothing(
     def endless(*_: Any) -> Iterator[Any]:
         try:
             while True:
-                yield panel_module.Progress("segment", 1, 10)
+                yield Progress("segment", 1, 10)
         finally:
             closed.append(True)
 
-    monkeypatch.setattr(panel_module, "segment", endless)
+    monkeypatch.setattr(finding, "segment", endless)
     add(viewer, np.zeros((2, 40, 40), np.uint8))
     dock.segment.model.pick("nuclei")
     with qtbot.waitSignal(dock.session.work.progressed, timeout=60_000):
@@ -319,7 +311,7 @@ def test_closing_asks_while_something_runs(
 ) -> None:
     def endless(*_: Any) -> Iterator[Any]:
         while True:
-            yield panel_module.Progress("segment", 1, 10)
+            yield Progress("segment", 1, 10)
 
     asked = []
 
@@ -327,7 +319,7 @@ def test_closing_asks_while_something_runs(
         asked.append(words[-1])
         return getattr(QMessageBox.StandardButton, answer)
 
-    monkeypatch.setattr(panel_module, "segment", endless)
+    monkeypatch.setattr(finding, "segment", endless)
     monkeypatch.setattr(QMessageBox, "question", question)
     add(viewer, np.zeros((2, 40, 40), np.uint8))
     dock.segment.model.pick("nuclei")
@@ -362,7 +354,7 @@ def test_where_memory_runs_out_smaller_tiles_are_taken_and_it_is_said(
 def test_a_second_run_is_refused_in_words(viewer: Any, dock: Dock, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def endless() -> Iterator[Any]:
         while True:
-            yield panel_module.Progress("train", 1, 10)
+            yield Progress("train", 1, 10)
 
     add(viewer)
     dock.session.work.start("Train", endless(), lambda _: None)

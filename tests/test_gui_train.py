@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ import pytest
 from qtpy.QtCore import Qt
 from stubs import balls
 
-from napari_discern import io, zoo
+from napari_discern import io
 from napari_discern.errors import BadArgument, OutOfMemory
-from napari_discern.gui import rescue
-from napari_discern.gui import train as panel_module
+from napari_discern.gui import rescue, teaching
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.lesson import dense, from_layers
 from napari_discern.gui.train import TrainPanel
@@ -25,6 +24,8 @@ from napari_discern.loop import Loop
 from napari_discern.model import read_card
 from napari_discern.training import Training
 
+pytestmark = pytest.mark.usefixtures("own")
+
 TRUTH = balls((64, 64), (6, 6), 8)
 PIXELS = (np.where(TRUTH > 0, 200, 30) + np.random.default_rng(0).normal(0, 5, TRUTH.shape)).astype(np.float32)
 QUICK = {
@@ -34,25 +35,18 @@ QUICK = {
 
 
 @pytest.fixture(autouse=True)
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(zoo.OWN, str(tmp_path / "own" / "models"))
-    return tmp_path / "own" / "models"
-
-
-@pytest.fixture(autouse=True)
 def _by_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six steps in place of minutes."""
 
     def few(training: Training, *args: Any, **more: Any) -> Any:
         return train(training.model_copy(update={"minutes": None, "steps": 6}), *args, **more)
 
-    monkeypatch.setattr(panel_module, "train", few)
-    monkeypatch.setattr(panel_module, "EVERY", 0.0)
+    monkeypatch.setattr(teaching, "train", few)
+    monkeypatch.setattr(teaching, "EVERY", 0.0)
 
 
 @pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
-    viewer = make_napari_viewer()
+def viewer(viewer: Any) -> Any:
     viewer.add_image(PIXELS, name="discs")
     viewer.add_labels(TRUTH.astype(int), name="truth")
     return viewer
@@ -193,7 +187,7 @@ def test_a_training_that_was_left_is_offered_and_goes_on(
 ) -> None:
     lesson = from_layers(viewer.layers["discs"], viewer.layers["truth"], 2)
     plan = Training.from_dict({**QUICK, "minutes": None, "steps": 6})
-    rescue.begin(plan, None, lesson.pairs)
+    rescue.begin(rescue.Plan(plan, None, lesson.pairs))
     steps = train(plan, lesson.pairs, folder=rescue.folder())
     for progress in steps:
         if progress.values.get("step") == 3:
@@ -215,7 +209,7 @@ def test_lessons_survive_the_disk(viewer: Any) -> None:
     some = np.where(TRUTH <= 3, TRUTH, 0).astype(int)
     layer = viewer.add_labels(some, name="some")
     ((image, truth),) = from_layers(viewer.layers["discs"], layer, 2).pairs
-    rescue.begin(Training(), "nuclei", [(image, truth)])
+    rescue.begin(rescue.Plan(Training(), "nuclei", [(image, truth)]))
     plan = rescue.read()
     ((again, objects),) = plan.data
     assert (plan.training, plan.base) == (Training(), "nuclei")
@@ -225,7 +219,7 @@ def test_lessons_survive_the_disk(viewer: Any) -> None:
 
 
 def test_what_was_left_can_be_discarded(panel: TrainPanel) -> None:
-    rescue.begin(Training(), None, [])
+    rescue.begin(rescue.Plan(Training(), None, []))
     (rescue.folder() / "last").mkdir()
     assert rescue.is_left()
     panel.discard()
@@ -233,7 +227,7 @@ def test_what_was_left_can_be_discarded(panel: TrainPanel) -> None:
 
 
 def test_a_broken_rest_is_told(panel: TrainPanel) -> None:
-    rescue.begin(Training(), None, [])
+    rescue.begin(rescue.Plan(Training(), None, []))
     (rescue.folder() / "plan.json").write_text("{")
     panel.go_on()
     assert "discard it" in panel.message.text

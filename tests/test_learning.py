@@ -104,7 +104,7 @@ def test_discs_are_found_that_nobody_found_before(taught: Taught) -> None:
     untaught = Model.create(taught.model.card, "cpu")
     settings = untaught.card.settings
     examples = [learning.Example(i, t, settings.normalise(i)) for i, t in discs(4)]
-    assert run(mean_score(untaught, windows(examples, 0))) < 0.4
+    assert run(mean_score(untaught, windows(examples))) < 0.4
     assert taught.model.card.scores["S_mean"] > 0.7
     image, truth = discs(6)[-1]  # never shown
     assert score(run(segment(image, taught.model)), truth).S_mean > 0.6

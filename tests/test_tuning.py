@@ -10,12 +10,11 @@ from stubs import LINEAR, Fixed, balls, same_partition, stub
 
 from napari_discern import tuning
 from napari_discern.clustering import MeanShift
-from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.model import Model, Settings, find_objects
 from napari_discern.progress import run
-from napari_discern.sample import Example, Window
-from napari_discern.tuning import choose, mean_score, windows
+from napari_discern.sample import Window
+from napari_discern.tuning import choose, mean_score, pick
 
 TRUTH = np.zeros((20, 24), np.uint32)
 TRUTH[4:14, 2:12], TRUTH[4:14, 12:22] = 1, 2
@@ -119,22 +118,15 @@ def test_progress_rises_to_the_end_and_so_does_the_score() -> None:
     assert seen[0].values["S_mean"] < seen[-1].values["S_mean"] == 1
 
 
-def examples(number: int) -> list[Example]:
-    labels = [np.full((8, 8), k + 1, np.uint32) for k in range(number)]
-    images = [Image(k * np.eye(8), "yx", name=str(k)) for k in range(number)]
-    return [Example(i, Instances.from_labels(t), LINEAR(i)) for i, t in zip(images, labels, strict=True)]
-
-
-def test_windows_are_some_of_the_images_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pick_is_some_of_the_images_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "CHOOSE", 3)
-    data = [Example(e.image, e.truth, LINEAR(Image(np.eye(8) * 10, "yx"))) for e in examples(8)]
-    picks = [[float(w.patch.max()) for w in windows(data, seed)] for seed in (0, 0, 1)]
+    picks = [pick(range(8), seed) for seed in (0, 0, 1)]
     assert picks[0] == picks[1] != picks[2]
     assert all(len(set(pick)) == 3 for pick in picks)
 
 
 def test_few_images_are_all_looked_at() -> None:
-    assert len(windows(examples(2), 0)) == 2
+    assert sorted(pick(range(2), 0)) == [0, 1]
 
 
 def test_no_setting_is_tried_after_the_deadline(caplog: pytest.LogCaptureFixture) -> None:

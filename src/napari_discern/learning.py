@@ -24,7 +24,7 @@ from napari_discern.normalise import Normalisation
 from napari_discern.progress import Progress, Steps
 from napari_discern.sample import Example, Window
 from napari_discern.training import Training
-from napari_discern.tuning import CHOOSE, choose, mean_score, windows
+from napari_discern.tuning import choose, mean_score, pick, windows
 
 log = logging.getLogger(__name__)
 BEST, LAST = "best", "last"
@@ -85,7 +85,7 @@ def train(
         _say_what_is_ignored(training)
     normalise = (base.card.settings if base else training.settings).normalise
     examples = yield from _prepare(data, normalise)
-    seen = windows((yield from _prepare(_some(validation, training.seed), normalise)), training.seed)
+    seen = windows((yield from _prepare(pick(validation, training.seed), normalise)))
     with enough_memory("there is no room for the network and its optimiser; take a smaller one (--backbone.filters)."):
         loop = Loop.start(training, _card(training, examples, base), examples, base)
     best = _Best(folder)
@@ -109,11 +109,6 @@ def _prepare(data: Labelled, normalise: Normalisation) -> Steps[list[Example]]:
         yield Progress("prepare", len(examples), len(data))
         examples.append(Example(image, truth, normalise(image)))
     return examples
-
-
-def _some(data: Labelled, seed: int) -> Labelled:
-    """As many as are looked at in choosing the settings, picked at random."""
-    return [data[i] for i in np.random.default_rng(seed).permutation(len(data))[:CHOOSE]]
 
 
 def _say_what_is_ignored(training: Training) -> None:

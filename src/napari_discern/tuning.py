@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from napari_discern.model import Embedded, Model, Settings, find_objects
 from napari_discern.progress import Progress, Steps
 from napari_discern.sample import Example, Window, cut_window
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 CHOOSE, CHECK = 40, 16
 """Windows that the settings are chosen on, and that are scored each time during training, at most."""
@@ -25,10 +26,14 @@ MIN_SIZES = (0.0, 0.02, 0.05, 0.1, 0.2)
 """Smallest object as a share of the median object's pixels."""
 
 
-def windows(examples: Sequence[Example], seed: int) -> list[Window]:
-    """Windows from the middle of up to `CHOOSE` images, picked and ordered at random."""
-    picked = np.random.default_rng(seed).permutation(len(examples))[:CHOOSE]
-    return [cut_window(examples[i]) for i in picked]
+def pick(data: Sequence[T], seed: int) -> list[T]:
+    """Up to `CHOOSE` of the images to look at, in an order at random."""
+    return [data[i] for i in np.random.default_rng(seed).permutation(len(data))[:CHOOSE]]
+
+
+def windows(examples: Sequence[Example]) -> list[Window]:
+    """The middle of each image."""
+    return [cut_window(example) for example in examples]
 
 
 def mean_score(model: Model, seen: Sequence[Window]) -> Steps[float]:

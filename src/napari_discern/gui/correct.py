@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_discern.errors import BadArgument
-from napari_discern.gui.layers import RECIPE
+from napari_discern.gui.layers import RECIPE, fly_to
 from napari_discern.gui.message import Message
 from napari_discern.gui.session import Session
 
@@ -125,14 +125,10 @@ class Correct(QWidget):
         now = layer.selected_label
         label = waiting[(waiting.index(now) + 1) % len(waiting)] if now in waiting else waiting[0]
         layer.selected_label = label
-        place = [w.mean() for w in self._where(label)]
-        world = layer.data_to_world(place)
-        viewer = self.session.viewer
-        for axis in viewer.dims.not_displayed:
-            viewer.dims.set_point(axis, world[axis - viewer.dims.ndim])
-        viewer.scene.camera.center = tuple(world[-3:])
-        extent = max(np.ptp(w) + 1 for w in self._where(label)[-2:]) * abs(float(layer.scale[-1]))
-        camera = viewer.scene.camera
+        where = self._where(label)
+        fly_to(self.session.viewer, layer, [w.mean() for w in where])
+        extent = max(np.ptp(w) + 1 for w in where[-2:]) * abs(float(layer.scale[-1]))
+        camera = self.session.viewer.scene.camera
         camera.zoom = float(np.clip(camera.zoom, 60 / extent, 250 / extent))  # large enough to see, small enough to fit
         score = float(layer.features.set_index("index")["score"].get(label, np.nan))
         self.message.say(f"Object {label}, score {score:.2f}")

@@ -12,7 +12,8 @@ from napari_discern.gui.evaluate import EvaluatePanel
 from napari_discern.gui.explore import ExplorePanel
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
-from napari_discern.gui.train import Taught, TrainPanel
+from napari_discern.gui.teaching import Taught
+from napari_discern.gui.train import TrainPanel
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -21,8 +21,8 @@ from qtpy.QtWidgets import (
 from napari_discern.errors import BadArgument
 from napari_discern.gui.bars import Bars
 from napari_discern.gui.choices import LayerBox
-from napari_discern.gui.layers import Source, read_labels
-from napari_discern.gui.message import Message
+from napari_discern.gui.layers import Source, fly_to, read_labels
+from napari_discern.gui.runner import Runner
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
 from napari_discern.image import Image
@@ -55,16 +55,15 @@ class EvaluatePanel(QWidget):
     def __init__(self, session: Session, segment: SegmentPanel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session, self.segment = session, segment
-        self.why, self.bars = QPushButton("&Why is it wrong?"), Bars()
+        self.why, self.stop, self.bars = QPushButton("&Why is it wrong?"), QPushButton("Stop"), Bars()
         self.found, self.truth = (LayerBox(session.viewer, Labels, self) for _ in range(2))
-        self.button, self.message = QPushButton("&Score"), Message()
+        self.button, self.runner = QPushButton("&Score"), Runner(session.work, self.why, self.stop)
+        self.message = self.runner.message
         self.scores, self.mistakes = QTableWidget(0, 2), QTableWidget(0, 3)
         self.places: list[np.ndarray] = []
         self._lay_out()
         self.button.clicked.connect(self.run)
         self.why.clicked.connect(self.ask)
-        session.work.failed.connect(self._failed)
-        self._asked = False
         self.mistakes.cellDoubleClicked.connect(lambda row, _: self.fly(row))
         self.mistakes.cellActivated.connect(lambda row, _: self.fly(row))
 
@@ -83,22 +82,11 @@ class EvaluatePanel(QWidget):
 
     def ask(self) -> None:
         """Score the model of Segment with the true foreground and the true centres in place of its own."""
-        try:
-            steps = self._answer()
-            self.session.work.start("Why is it wrong?", steps, self._show_answer)
-        except ValueError as error:
-            self.message.blame(error)
-            return
-        self._asked = True
-        self.message.say("Looking at what holds the model back.")
+        self.runner.run("Why is it wrong?", self._answer, self._show_answer, "Looking at what holds the model back.")
 
     def fly(self, row: int) -> None:
         """Show the mistake of a row."""
-        viewer, layer = self.session.viewer, self.truth.layer
-        world = np.asarray(layer.data_to_world(self.places[row]))
-        for axis in viewer.dims.not_displayed:
-            viewer.dims.set_point(axis, world[axis - viewer.dims.ndim])
-        viewer.scene.camera.center = tuple(world[-3:])
+        fly_to(self.session.viewer, self.truth.layer, self.places[row])
 
     def release(self) -> None:
         """Let go of the viewer."""
@@ -134,14 +122,8 @@ class EvaluatePanel(QWidget):
         return (yield from oracle(model, [(image, objects)]))
 
     def _show_answer(self, rows: dict[str, Report]) -> None:
-        self._asked = False
         self.bars.show_rows({name: report.mean["S_mean"] for name, report in rows.items()})
         self.message.say(verdict(rows))
-
-    def _failed(self, error: Exception) -> None:
-        if self._asked:
-            self._asked = False
-            self.message.blame(error)
 
     def _fill(self, result: Score) -> None:
         figures = (result.S[0.5], result.S_mean, result.SBD, result.DiC, result.foreground_dice, result.PQ, result.SEG)
@@ -204,8 +186,9 @@ class EvaluatePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         self.why.setToolTip("Mean S of the model of Segment as it is, and with the truth in place of one of its parts.")
+        self.stop.setToolTip("Stop looking (Esc).")
         self.bars.setToolTip("Found or true foreground, found or true centres: the mean S of each.")
-        for widget in (self.button, self.why, self.message, self.bars, self.scores, QLabel("Mistakes"), self.mistakes):
+        for widget in (self.button, self.runner, self.bars, self.scores, QLabel("Mistakes"), self.mistakes):
             layout.addWidget(widget)
         layout.setAlignment(Qt.AlignmentFlag.AlignTop)
 

@@ -8,21 +8,24 @@ from typing import Any
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Points
+from napari.layers.base import ActionType
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_discern.clustering import add_seed, grow, margins, remove_object, similarity
 from napari_discern.errors import BadArgument
+from napari_discern.gui.finding import Found
 from napari_discern.gui.message import Message
 from napari_discern.gui.scatter import Scatter
-from napari_discern.gui.segment import Found, SegmentPanel
+from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
 from napari_discern.pictures import as_colours, principal_axes, random_axes
 
 COLOURS = ("Off", "Principal axes", "Random axes")
 WHEEL = 1.1
 """Factor of the bandwidth for each notch of the wheel."""
-NAMES = ("embedding", "similarity", "ambiguity", "growing", "lasso", "seeds")
+DONE = (ActionType.ADDED, ActionType.REMOVED, ActionType.CHANGED)
+"""What has happened to points when it is over."""
 
 
 class ExplorePanel(QWidget):
@@ -162,8 +165,7 @@ class ExplorePanel(QWidget):
     def _seeded(self, event: Any) -> None:
         """A seed was added, moved or deleted: only its neighbourhood is clustered anew."""
         found = self._found()
-        action = str(getattr(event, "action", ""))
-        if found is None or not action.endswith(("ADDED", "REMOVED", "CHANGED", "added", "removed", "changed")):
+        if found is None or event.action not in DONE:
             return
         after, before = np.asarray(self.layers["seeds"].data), self._points
         labels, bandwidth = self._labels(), found.recipe.cluster.bandwidth

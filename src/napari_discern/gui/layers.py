@@ -137,6 +137,14 @@ def region_text(box: Sequence[slice]) -> str:
     return ",".join(f"{b.start}:{b.stop}" for b in box)
 
 
+def fly_to(viewer: ViewerModel, layer: Labels, place: Sequence[float]) -> None:
+    """Show a place of a layer, in its pixels, in the middle of the canvas."""
+    world = np.asarray(layer.data_to_world(place))
+    for axis in viewer.dims.not_displayed:
+        viewer.dims.set_point(axis, world[axis - viewer.dims.ndim])
+    viewer.scene.camera.center = tuple(world[-3:])
+
+
 def read_labels(layer: Labels, place: Sequence[int] = ()) -> Instances:
     """The objects of a Labels layer; ids are made 1..N in their order.
 

@@ -43,7 +43,7 @@ def folder() -> Path:
     return zoo.own_models().parent / "training"
 
 
-def begin(training: Training, base: str | None, data: Labelled) -> None:
+def begin(plan: Plan) -> None:
     """Write down what is about to be trained, in place of an earlier training.
 
     Raises
@@ -53,7 +53,7 @@ def begin(training: Training, base: str | None, data: Labelled) -> None:
     """
     clear()
     with atomic(folder(), overwrite=True) as temporary:
-        for number, (image, truth) in enumerate(data):
+        for number, (image, truth) in enumerate(plan.data):
             part = temporary / f"{number:04d}"
             pixels = np.ascontiguousarray(image.read())
             np.save(_made(part) / "image.npy", pixels, allow_pickle=False)
@@ -62,8 +62,8 @@ def begin(training: Training, base: str | None, data: Labelled) -> None:
                 np.save(part / "known.npy", truth.known, allow_pickle=False)
             about = {"axes": "c" + image.spatial_axes, "spacing": image.spacing, "unit": image.unit, "name": image.name}
             (part / "about.json").write_text(json.dumps(about), encoding="utf-8")
-        plan = {"training": training.model_dump(mode="json"), "base": base}
-        (_made(temporary) / PLAN).write_text(json.dumps(plan), encoding="utf-8")
+        words = {"training": plan.training.model_dump(mode="json"), "base": plan.base}
+        (_made(temporary) / PLAN).write_text(json.dumps(words), encoding="utf-8")
 
 
 def is_left() -> bool:

@@ -1,0 +1,125 @@
+"""Finding: from an image layer and a recipe to the objects at each of its places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_discern.errors import OutOfMemory
+from napari_discern.fields import merge
+from napari_discern.gui.layers import Source
+from napari_discern.gui.session import Session
+from napari_discern.instances import Instances
+from napari_discern.model import Embedded, Model, find_objects
+from napari_discern.progress import Progress, Steps
+from napari_discern.recipe import Recipe
+from napari_discern.segmentation import embed, measure, recipe_for, segment
+
+SMALLEST_TILE = 64
+"""Pixels; where memory runs out tiles are halved, but not below this."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be segmented: which images of a layer, and by which recipe."""
+
+    source: Source
+    places: tuple[tuple[int, ...], ...]
+    recipe: Recipe
+
+    @property
+    def start(self) -> tuple[int, ...]:
+        """First pixel of the region along each spatial axis."""
+        return tuple(b.start for b in self.recipe.box(self.source.spatial_shape))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found: the objects at each place, and the embedding where one tile held it all."""
+
+    wish: Wish
+    recipe: Recipe
+    objects: tuple[Instances, ...]
+    embedded: Embedded | None
+
+    @classmethod
+    def of(cls, wish: Wish, recipe: Recipe, embedded: Embedded, measured: bool = True) -> Found:
+        """The objects of an embedding by a recipe; measured, which takes a while, or not."""
+        labels = find_objects(embedded, recipe)
+        image, measures = wish.source.image(wish.places[0]), measure(embedded, labels) if measured else {}
+        objects = Instances(labels[None], image.spatial_axes, image.spacing, image.unit, measures)
+        return cls(wish, recipe, (objects,), embedded)
+
+    def changed(self, changes: Mapping[str, Any]) -> Recipe:
+        """The recipe that found these, with other thresholds."""
+        return Recipe.from_dict(dict(merge(self.recipe.model_dump(), changes)), "the sliders")
+
+    def stacked(self) -> tuple[np.ndarray, Any]:
+        """The labels of all places as one array, uint32 (*lead, *S), ids running on, and their table of features."""
+        import pandas as pd
+
+        offsets = np.cumsum([0, *(o.n for o in self.objects)])[:-1]
+        pairs = list(zip(self.objects, offsets, strict=True))
+        planes = [np.where(o.labels > 0, o.labels + np.uint32(k), 0) for o, k in pairs]
+        tables = [o.features().assign(index=lambda t, k=k: t["label"] + k) for o, k in pairs]
+        filled = [table for table in tables if len(table)] or tables[:1]
+        return np.stack(planes).reshape(self.shape), pd.concat(filled, ignore_index=True)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the stacked labels."""
+        lead = self.wish.source.lead if len(self.objects) > 1 else ()
+        return (*lead, *self.objects[0].shape)
+
+
+def find(session: Session, wish: Wish) -> Steps[Found]:
+    """Find what is wished for, with smaller tiles where memory runs out; to be driven in a thread.
+
+    Raises
+    ------
+    OutOfMemory
+        If even tiles of 64 px do not fit.
+    """
+    model = yield from session.model(wish.recipe.model, wish.recipe.device)
+    settings = wish.recipe.model_dump(exclude={"model", "weights_sha256", "version"})
+    recipe = recipe_for(model, wish.recipe.model, **settings)
+    while True:
+        try:
+            return (yield from _find_as(wish, model, recipe))
+        except OutOfMemory:
+            smaller = max(recipe.cut(model.card)[0]) // 2
+            if smaller < SMALLEST_TILE:
+                raise
+            recipe = recipe.model_copy(update={"tile": smaller})
+            yield Progress(f"memory ran out; tiles of {smaller} px", 0, 0)
+
+
+def _find_as(wish: Wish, model: Model, recipe: Recipe) -> Steps[Found]:
+    images = [wish.source.image(place) for place in wish.places]
+    if len(images) == 1 and _in_one_tile(wish, recipe, model.card):
+        yield Progress("segment", 0, 1)
+        return Found.of(wish, recipe, embed(images[0], model, recipe))
+    objects = []
+    for k, image in enumerate(images):
+        objects.append((yield from _part_of(segment(image, model, recipe), k, len(images))))
+    return Found(wish, recipe, tuple(objects), None)
+
+
+def _in_one_tile(wish: Wish, recipe: Recipe, card: Any) -> bool:
+    box = recipe.box(wish.source.spatial_shape)
+    return all(b.stop - b.start <= t + 2 * h for b, t, h in zip(box, *recipe.cut(card), strict=True))
+
+
+def _part_of(steps: Steps[Instances], done: int, total: int) -> Steps[Instances]:
+    """The progress of one image as a part of that of all."""
+    try:
+        while True:
+            yield Progress("segment", done + next(steps).fraction, total)
+    except StopIteration as stop:
+        objects: Instances = stop.value
+        return objects
+    finally:
+        steps.close()

@@ -1,0 +1,148 @@
+"""Teaching: from lessons to a new model of one's own, with a look now and then at what it finds by now."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels
+
+from napari_discern import zoo
+from napari_discern.errors import OutOfMemory
+from napari_discern.gui import rescue
+from napari_discern.gui.layers import Source
+from napari_discern.gui.session import Session
+from napari_discern.image import Image
+from napari_discern.learning import Labelled, train
+from napari_discern.metrics import Report, score
+from napari_discern.model import Model, find_objects
+from napari_discern.progress import Progress, Steps
+
+EVERY = 4.0
+"""Seconds between two previews."""
+SIDE = {2: 512, 3: 64}
+"""Pixels along each axis that a preview looks at, at most, by the dimensions of the model."""
+
+
+@dataclass(frozen=True)
+class Preview(Progress):
+    """Progress with the objects that the model finds by now in what is on screen, uint32 (*S)."""
+
+    labels: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A part of an image layer that a model can be tried on: what was shown when the training began."""
+
+    layer: ImageLayer
+    image: Image
+    box: tuple[slice, ...]
+
+    @classmethod
+    def of(cls, source: Source, viewer: object) -> Screen:
+        """What the viewer shows of an image now, no larger than a preview may be."""
+        box = source.visible(viewer)
+        side = SIDE[len(box)]
+        small = tuple(slice(b.start, min(b.stop, b.start + side)) for b in box)
+        return cls(source.layer, source.image(source.current(viewer)), small)
+
+    def labels(self, found: np.ndarray) -> Labels:
+        """A layer of what was found, uint32 (*S), where it was found."""
+        scale = np.asarray(self.layer.scale)[-found.ndim :]
+        translate = np.asarray(self.layer.translate)[-found.ndim :] + scale * [b.start for b in self.box]
+        return Labels(found, name="preview", scale=scale, translate=translate, opacity=0.5)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A new model, where it is saved, and what it scores on the lessons beside its base; -1 without one."""
+
+    name: str
+    model: Model
+    before: float
+    after: float
+
+
+def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, resume: bool = False) -> Steps[Taught]:
+    """Train as planned, with smaller batches where memory runs out, and save the model among one's own.
+
+    Parameters
+    ----------
+    plan : rescue.Plan
+        Kept until the model is saved, so that it can be gone on with.
+    screen : Screen, optional
+        Where to try the model every few seconds.
+    resume : bool
+        Go on with the training of this plan that was left.
+
+    Raises
+    ------
+    OutOfMemory
+        If even one crop at a time does not fit, or when going on with a training.
+    """
+    training, data = plan.training, plan.data
+    start = (yield from session.model(plan.base, training.device)) if plan.base else None
+    before = (yield from _own_score(start, data)) if start is not None else -1.0
+    if not resume:
+        rescue.begin(plan)
+    steps = train(training, data, base=start, folder=rescue.folder(), resume=resume)
+    try:
+        model = yield from _with_preview(steps, screen)
+    except OutOfMemory:
+        fewer = 2 if training.batch == "auto" else training.batch // 2
+        if fewer < 1 or resume:
+            raise
+        yield Progress(f"memory ran out; batches of {fewer}", 0, 0)
+        smaller = replace(plan, training=training.model_copy(update={"batch": fewer}))
+        return (yield from teach(session, smaller, screen))
+    name, saved = keep(model, start.card.name if start else "model", f"{sum(t.n for _, t in data)} own objects")
+    rescue.clear()
+    after = yield from _own_score(saved, data)
+    return Taught(name, saved, before, after)
+
+
+def keep(model: Model, base: str, data: str | None = None) -> tuple[str, Model]:
+    """Save a model among one's own, by its base and the date, and return its name and it."""
+    stem = f"{base.split(' ', maxsplit=1)[0]} {datetime.date.today().isoformat()}"
+    names = itertools.chain([stem], (f"{stem} {k}" for k in itertools.count(2)))
+    name = next(n for n in names if not (zoo.own_models() / n).exists())
+    card = model.card.model_copy(update={"name": name, **({"data": data} if data else {})})
+    return name, replace(model, card=card).save(zoo.own_models() / name)
+
+
+def _with_preview(steps: Steps[Model], screen: Screen | None) -> Steps[Model]:
+    """The same pipeline, which shows now and then what the model finds on screen."""
+    patch, last = None, time.monotonic()
+    try:
+        while True:
+            progress = next(steps)
+            if screen is not None and progress.peek is not None and time.monotonic() - last > EVERY:
+                model = progress.peek()
+                if patch is None:
+                    patch = model.card.settings.normalise(screen.image)(screen.image.read(screen.box))
+                labels = find_objects(model.embed(patch), model.card.settings)
+                yield Preview(progress.stage, progress.done, progress.total, progress.values, labels=labels)
+                last = time.monotonic()
+            else:
+                yield progress
+    except StopIteration as stop:
+        result: Model = stop.value
+        return result
+    finally:
+        steps.close()
+
+
+def _own_score(model: Model, data: Labelled) -> Steps[float]:
+    """Pooled S(0.5) of a model on what is known of the lessons."""
+    scores = {}
+    for k, (image, truth) in enumerate(data):
+        yield Progress("score", k, len(data))
+        settings = model.card.settings
+        labels = find_objects(model.embed(settings.normalise(image)(image.read())), settings)
+        scores[str(k)] = score(replace(truth, planes=labels[None], known=None, measures={}), truth)
+    return float(Report(scores).pooled.S[0.5])
