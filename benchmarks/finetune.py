@@ -1,9 +1,9 @@
 """S(0.5) on `val` against minutes of fine-tuning from five labelled images, from scratch and from a base model.
 
-    python benchmarks/finetune.py --data DIR --base MODEL [--make-base] [--minutes 1 2 5 10] [--write FIGURE]
+    python benchmarks/finetune.py --data DIR --base MODEL [--make-base MINUTES] [--minutes 1 2 5 10] [--write FIGURE]
 
 DIR holds train/ and val/, each with images/ and labels/. The base must not have seen the images that are learnt from:
-`--make-base OUT` trains one first, for half an hour, on all of train/ but these. The images are the first by name.
+`--make-base MINUTES` trains one first and saves it there, on all of train/ but these. The images are the first by name.
 Trained as the panel does: settings are chosen on the few images themselves, and `val` is only scored.
 """
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--base", required=True)
-    parser.add_argument("--make-base", action="store_true", help="train the base first, on the other images")
+    parser.add_argument("--make-base", type=float, metavar="MINUTES", help="train the base first, on the other images")
     parser.add_argument("--images", type=int, default=5)
     parser.add_argument("--minutes", type=float, nargs="+", default=[1.0, 2.0, 5.0, 10.0])
     parser.add_argument("--write", type=Path)
@@ -44,7 +44,7 @@ def main() -> None:
     few, others = pairs[: known.images], pairs[known.images :]
     val = [pair.read() for pair in read(known.data / "val")]
     if known.make_base:
-        run(train(Training(minutes=30), [p.read() for p in others])).save(Path(known.base), overwrite=True)
+        run(train(Training(minutes=known.make_base), [p.read() for p in others])).save(Path(known.base), overwrite=True)
     base, data = load_model(known.base), [pair.read() for pair in few]
     curves: dict[str, list[tuple[float, float]]] = {"from scratch": [], "from the base": [(0.0, scored(base, val))]}
     print(f"from the base, 0 minutes: S(0.5) {curves['from the base'][0][1]:.3f}", flush=True)

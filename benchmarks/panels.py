@@ -4,26 +4,35 @@
 
 Slider: from a slider being moved to the new labels on the layer, 512x512x16, 100 objects, and the redraw by itself.
 Event loop: how late a timer comes while a model is trained at full speed, and while 4096x4096 pixels are segmented.
-Cancel: from Stop to stopped, in either. Dock: time to open it.
+Cancel: from Stop to stopped, in either. Dock: time to open it. Growth: memory, threads and listeners after the dock
+was opened and closed 50 times, and after training twice.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import os
+import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-start_of_imports = time.perf_counter()
-import napari  # noqa: E402
-import numpy as np  # noqa: E402
-from qtpy.QtCore import QTimer  # noqa: E402
-from qtpy.QtWidgets import QApplication  # noqa: E402
+import napari
+import numpy as np
+import psutil
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QApplication
 
-from napari_discern.synthetic import Cells  # noqa: E402
+from napari_discern.synthetic import Cells
+from napari_discern.training import Training
 
 SIZE, SIDE, CHANNELS = 512, 10, 16
+PARTS = ("slider", "training", "segmenting", "growth")
 
 
 def until(done: Callable[[], bool], most: float = 300.0) -> None:
@@ -115,20 +124,18 @@ def slider(viewer: Any, panel: Any) -> None:
     viewer.layers.clear()
 
 
-def main() -> None:
-    """Run all, and print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    seconds = parser.parse_args().seconds
-    viewer = napari.Viewer()
-    viewer.window._qt_window.resize(1280, 800)
-    until(lambda: True)
+def dock(viewer: Any) -> Any:
+    """Open the dock, and say how long that took."""
     start = time.perf_counter()
     widget = viewer.window.add_plugin_dock_widget("napari-discern", "Discern")[1]
     QApplication.processEvents()
     print(f"dock open after {time.perf_counter() - start:.2f} s, torch loaded: {'torch' in sys.modules}", flush=True)
-    slider(viewer, widget.segment)
+    return widget
 
+
+def training(viewer: Any, seconds: float) -> None:
+    """The event loop while a model is trained at full speed, and how long it takes to stop that."""
+    widget = dock(viewer)
     image, truth = Cells(size=512)(2)
     viewer.add_image(image.read()[0], name="cells")
     viewer.add_labels(truth.labels.astype(int), name="truth")
@@ -141,18 +148,100 @@ def main() -> None:
     until(lambda: not work.busy)
     print(f"stopped training after {time.perf_counter() - start:.2f} s", flush=True)
 
-    viewer.layers.clear()
+
+def segmenting(viewer: Any) -> None:
+    """The same while 4096x4096 pixels are segmented."""
+    widget = dock(viewer)
+    pulse, work = Pulse(), widget.session.work
+    image, _ = Cells(size=512)(2)
     viewer.add_image(np.tile(image.read()[0], (8, 8)), name="large")
     widget.segment.run()
-    print(f"event loop while segmenting 4096x4096: {pulse.over(600, lambda: not work.busy)}", flush=True)
+    print(f"event loop while segmenting 4096x4096: {pulse.over(900, lambda: not work.busy)}", flush=True)
+    print(widget.segment.message.text, flush=True)
     widget.segment.run()
-    until(lambda: widget.segment.bar.maximum() > 0 and work.busy)
+    until(lambda: widget.segment.runner.bar.maximum() > 0 and work.busy)
     start = time.perf_counter()
     widget.segment.stop.click()
     until(lambda: not work.busy)
     print(f"stopped segmenting after {time.perf_counter() - start:.2f} s", flush=True)
-    widget.release()
-    viewer.close()
+
+
+def growth(viewer: Any) -> None:
+    """Memory, threads and listeners after opening and closing the dock, and after training twice."""
+
+    def state() -> tuple[float, int, int]:
+        gc.collect()
+        events = viewer.layers.events
+        heard = sum(len(getattr(events, name).callbacks) for name in ("inserted", "removed", "reordered"))
+        return psutil.Process().memory_info().rss / 2**20, threading.active_count(), heard
+
+    def open_and_close() -> None:
+        held, widget = viewer.window.add_plugin_dock_widget("napari-discern", "Discern")
+        QApplication.processEvents()
+        viewer.window.remove_dock_widget(held)
+        widget.close()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        QApplication.processEvents()
+
+    def train() -> None:
+        held, widget = viewer.window.add_plugin_dock_widget("napari-discern", "Discern")
+        widget.train.form.show(Training(batch=2, crop=128, checks=1))
+        widget.train.start.click()
+        until(lambda: len(widget.train.curves.points["embedding"][0]) > 15)
+        widget.train.stop.click()
+        until(lambda: not widget.session.work.busy)
+        viewer.window.remove_dock_widget(held)
+        widget.close()
+        QApplication.processEvents()
+
+    viewer.add_image(np.zeros((64, 64)), name="nothing")
+    for _ in range(3):
+        open_and_close()
+    before = state()
+    for _ in range(50):
+        open_and_close()
+    print("dock opened and closed 50 times: " + _grown(before, state()), flush=True)
+    image, truth = Cells(size=512)(2)
+    viewer.add_image(image.read()[0], name="cells")
+    viewer.add_labels(truth.labels.astype(int), name="truth")
+    train()
+    before = state()
+    train()
+    print("trained a second time: " + _grown(before, state()), flush=True)
+
+
+def _grown(before: tuple[float, int, int], after: tuple[float, int, int]) -> str:
+    share = after[0] / before[0] - 1
+    return (
+        f"memory {before[0]:.0f} -> {after[0]:.0f} MiB ({share:+.1%}), threads {before[1]} -> {after[1]}, "
+        f"listeners {before[2]} -> {after[2]}"
+    )
+
+
+def main() -> None:
+    """Run all, each in a napari of its own, and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--only", choices=PARTS)
+    known = parser.parse_args()
+    if known.only is None:
+        for part in PARTS:
+            subprocess.run([sys.executable, __file__, "--only", part, "--seconds", str(known.seconds)], check=False)
+        return
+    with tempfile.TemporaryDirectory() as own:
+        os.environ["NAPARI_DISCERN_MODELS"] = str(Path(own) / "models")
+        viewer = napari.Viewer()
+        viewer.window._qt_window.resize(1280, 800)
+        QApplication.processEvents()
+        if known.only == "slider":
+            slider(viewer, dock(viewer).segment)
+        elif known.only == "training":
+            training(viewer, known.seconds)
+        elif known.only == "segmenting":
+            segmenting(viewer)
+        else:
+            growth(viewer)
+        viewer.close()
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
 from stubs import knowing, same_partition
 
 from napari_discern import io, zoo
+from napari_discern.architecture import Architecture
 from napari_discern.cli import main
-from napari_discern.errors import OutOfMemory
+from napari_discern.errors import BadArgument, OutOfMemory
 from napari_discern.gui import finding
 from napari_discern.gui import segment as panel_module
 from napari_discern.gui.dock import Dock
@@ -24,7 +25,7 @@ from napari_discern.gui.layers import RECIPE
 from napari_discern.gui.preferences import Preferences, preferences, recall
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.image import Image
-from napari_discern.model import Model
+from napari_discern.model import Card, Model
 from napari_discern.progress import Progress, run
 from napari_discern.recipe import Recipe
 from napari_discern.segmentation import segment
@@ -195,7 +196,7 @@ def test_an_error_is_told_and_the_panel_stays_usable(
 
 
 def test_without_an_image_it_is_said_what_to_do(panel: SegmentPanel, qtbot: Any) -> None:
-    assert "Open Sample" in panel.reason.text()
+    assert "No image is open" in panel.reason.text()
     qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
     assert "no image" in panel.message.text
 
@@ -326,7 +327,7 @@ def test_closing_asks_while_something_runs(
     with qtbot.waitSignal(dock.session.work.progressed, timeout=60_000):
         qtbot.mouseClick(dock.segment.find, Qt.MouseButton.LeftButton)
     event = QCloseEvent()
-    stopped = dock.eventFilter(dock.window(), event)
+    stopped = dock.session.eventFilter(dock.window(), event)
     assert len(asked) == 1
     assert stopped == (answer == "No")
     dock.session.work.stop()
@@ -370,3 +371,25 @@ def test_the_image_may_go_while_it_is_being_looked_at(viewer: Any, panel: Segmen
         viewer.layers.remove(layer)
     assert np.array_equal(panel.result.data, expected())
     assert tuple(panel.result.translate) == (7, 9)
+
+
+def test_without_an_image_samples_are_a_click_away(viewer: Any, panel: SegmentPanel, qtbot: Any) -> None:
+    assert panel.samples.isVisibleTo(panel)
+    button = panel.samples.findChildren(QPushButton)[0]
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert panel.image.layer.name.startswith("cells")
+    assert not panel.samples.isVisibleTo(panel)
+
+
+def test_layers_that_are_selected_together_are_channels(viewer: Any, panel: SegmentPanel) -> None:
+    first, second = (viewer.add_image(k + np.zeros((20, 30)), name=str(k)) for k in (1, 2))
+    panel.model.cards["two"] = Card(architecture=Architecture(channels=2), name="two")
+    panel.model._fill()
+    panel.model.pick("two")
+    panel.image.layer = first
+    viewer.layers.selection = {first}
+    with pytest.raises(BadArgument, match="select those 2 in the layer list"):
+        panel.wish()
+    viewer.layers.selection = {first, second}
+    image = panel.wish().source.image(())
+    assert image.read()[:, 0, 0].tolist() == [1, 2]

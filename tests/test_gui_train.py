@@ -14,12 +14,14 @@ from stubs import balls
 from napari_discern import io
 from napari_discern.errors import BadArgument, OutOfMemory
 from napari_discern.gui import rescue, teaching
+from napari_discern.gui import train as panel_module
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.lesson import dense, from_layers
+from napari_discern.gui.lesson import Lesson, dense, from_layers
+from napari_discern.gui.lessons import SIDE
 from napari_discern.gui.train import TrainPanel
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.learning import train
+from napari_discern.learning import set_aside, train
 from napari_discern.loop import Loop
 from napari_discern.model import read_card
 from napari_discern.training import Training
@@ -168,12 +170,14 @@ def test_folders_are_lessons(panel: TrainPanel, tmp_path: Path, qtbot: Any, monk
     asked = iter([str(tmp_path / "images"), str(tmp_path / "labels"), str(tmp_path / "images"), str(tmp_path)])
     monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: next(asked))
     qtbot.mouseClick(panel.folders, Qt.MouseButton.LeftButton)
-    assert "16 objects in 2" in panel.list.item(0).text()
+    top = panel.lessons.list.topLevelItem(0)
+    assert (top.childCount(), top.text(1)) == (2, "16")
     qtbot.mouseClick(panel.folders, Qt.MouseButton.LeftButton)
     assert panel.message.text.startswith("⚠")
-    panel.list.setCurrentRow(0)
+    panel.lessons.list.setCurrentItem(top.child(1))
     qtbot.mouseClick(panel.remove, Qt.MouseButton.LeftButton)
-    assert panel.lessons == []
+    assert panel.lessons.lessons == []
+    assert panel.lessons.list.topLevelItemCount() == 0
 
 
 def test_without_labels_it_is_said_what_to_do(panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
@@ -248,3 +252,116 @@ def test_where_memory_runs_out_batches_are_halved(
     taught = teach(panel, qtbot)
     assert tried[:2] == [2, 1]
     assert taught.model.card.training["batch"] == 1
+
+
+def five(panel: TrainPanel) -> Any:
+    pairs = [(Image(k + PIXELS, "yx", name=f"image {k}"), Instances.from_labels(TRUTH)) for k in range(5)]
+    panel.lessons.add(Lesson("five", pairs))
+    return panel.lessons.list.topLevelItem(0)
+
+
+def names(data: Any) -> list[str]:
+    return [image.name for image, _ in data]
+
+
+def test_of_five_images_one_is_set_aside_and_that_can_be_changed(panel: TrainPanel) -> None:
+    top = five(panel)
+    ticked = [k for k in range(5) if top.child(k).checkState(2) == Qt.CheckState.Checked]
+    assert ticked == set_aside(5, 0)
+    for k in range(5):
+        top.child(k).setCheckState(2, Qt.CheckState.Checked if k in (1, 3) else Qt.CheckState.Unchecked)
+    learn, check = panel.lessons.data()
+    assert (names(learn), names(check)) == (["image 0", "image 2", "image 4"], ["image 1", "image 3"])
+
+
+def test_three_images_are_drawn_with_their_objects(panel: TrainPanel) -> None:
+    five(panel)
+    pictures = [look.pixmap().toImage() for look in panel.lessons.looks]
+    assert all(p.width() == p.height() == SIDE for p in pictures)
+    colours = {pictures[0].pixelColor(x, y).getHsv()[1] > 60 for x in range(SIDE) for y in range(SIDE)}
+    assert colours == {True, False}  # tinted objects, grey between them
+
+
+def test_where_all_are_ticked_nothing_is_left_to_learn(panel: TrainPanel, qtbot: Any) -> None:
+    top = five(panel)
+    for k in range(5):
+        top.child(k).setCheckState(2, Qt.CheckState.Checked)
+    qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
+    assert "leave some to learn from" in panel.message.text
+
+
+def test_background_that_is_painted_is_known(panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
+    sure = np.zeros((64, 64), int)
+    sure[:3] = 1
+    panel.background.layer = viewer.add_labels(sure, name="no objects")
+    panel.labels.layer = viewer.layers["truth"]
+    panel.image.layer = viewer.layers["discs"]
+    qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
+    ((_, truth),), _ = panel.lessons.data()
+    assert np.array_equal(truth.known, (TRUTH > 0) | (sure > 0))
+
+
+def test_layers_that_are_selected_together_are_channels(panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
+    other = viewer.add_image(2 * PIXELS, name="other")
+    viewer.layers.selection = {viewer.layers["discs"], other}
+    panel.image.layer = other
+    qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
+    ((image, _),), _ = panel.lessons.data()
+    assert np.array_equal(image.read(), np.stack([PIXELS, 2 * PIXELS]))
+    taught = teach(panel, qtbot)
+    assert taught.model.card.architecture.channels == 2
+
+
+def test_an_axis_that_the_labels_lack_is_that_of_the_channels(viewer: Any) -> None:
+    both = np.stack([PIXELS, 2 * PIXELS])
+    ((image, _),) = from_layers(viewer.add_image(both, name="both"), viewer.layers["truth"], 2).pairs
+    assert np.array_equal(image.read(), both)
+
+
+def test_a_training_goes_on_without_its_dock(
+    dock: Dock, panel: TrainPanel, own: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(panel_module, "show_info", told.append)
+    work = dock.session.work
+    with qtbot.waitSignal(work.progressed, timeout=60_000):
+        qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
+    with qtbot.waitSignal(work.ended, timeout=60_000) as ended:
+        dock.release()
+    assert ended.args == [""]
+    (made,) = own.iterdir()
+    assert [made.name in words for words in told] == [True]
+
+
+def test_a_dock_that_is_opened_anew_follows_the_training(dock: Dock, viewer: Any, qtbot: Any) -> None:
+    with qtbot.waitSignal(dock.session.work.progressed, timeout=60_000):
+        qtbot.mouseClick(dock.train.start, Qt.MouseButton.LeftButton)
+    dock.release()
+    other = Dock(viewer)
+    qtbot.addWidget(other)
+    assert not other.train.start.isEnabled()
+    with qtbot.waitSignal(other.train.taught, timeout=60_000) as told:
+        pass
+    assert other.segment.model.name == told.args[0].name
+    qtbot.waitUntil(lambda: not other.session.work.busy, timeout=60_000)
+    assert other.train.start.isEnabled()
+    other.release()
+
+
+def test_the_old_model_can_be_used_again(dock: Dock, panel: TrainPanel, qtbot: Any) -> None:
+    first = teach(panel, qtbot)
+    qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
+    assert not panel.undo.isVisibleTo(panel)
+    panel.base.setCurrentIndex(panel.base.findData(first.name))
+    teach(panel, qtbot)
+    qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
+    with qtbot.waitSignal(dock.segment.shown, timeout=60_000):
+        qtbot.mouseClick(panel.undo, Qt.MouseButton.LeftButton)
+    assert dock.segment.found.recipe.model == first.name
+
+
+def test_images_set_aside_survive_the_disk() -> None:
+    pairs = [(Image(k + PIXELS, "yx", name=str(k)), Instances.from_labels(TRUTH)) for k in range(3)]
+    rescue.begin(rescue.Plan(Training(), None, pairs[:1], pairs[1:]))
+    plan = rescue.read()
+    assert (names(plan.data), names(plan.validation)) == (["0"], ["1", "2"])

@@ -209,10 +209,16 @@ def _split(data: Labelled, validation: Labelled, seed: int) -> tuple[Labelled, L
     if len(data) < 5:
         log.warning("only %d labelled image(s): weights and settings are chosen on these themselves.", len(data))
         return data, data
-    order = np.random.default_rng(seed).permutation(len(data))
-    aside = max(1, round(0.1 * len(data)))
-    log.info("%d of %d images are set aside for validation.", aside, len(data))
-    return [data[i] for i in sorted(order[aside:])], [data[i] for i in sorted(order[:aside])]
+    aside = set_aside(len(data), seed)
+    log.info("%d of %d images are set aside for validation.", len(aside), len(data))
+    return [pair for k, pair in enumerate(data) if k not in aside], [data[k] for k in aside]
+
+
+def set_aside(count: int, seed: int) -> list[int]:
+    """Which of so many images are set aside for validation where nobody says so: a tenth, of fewer than five none."""
+    if count < 5:
+        return []
+    return sorted(np.random.default_rng(seed).permutation(count)[: max(1, round(0.1 * count))].tolist())
 
 
 def _card(training: Training, examples: Sequence[Example], base: Model | None) -> Card:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 class LayerBox(QComboBox):
     """The layers of a kind in the viewer, by their names of the moment.
 
+    Parameters
+    ----------
+    none : str
+        What a first line says that stands for no layer, and is picked at first; without it a layer must be picked.
+
     Signals
     -------
     picked : the layer, or None where there is none
@@ -28,9 +33,9 @@ class LayerBox(QComboBox):
 
     picked = Signal(object)
 
-    def __init__(self, viewer: ViewerModel, kind: type[Layer], parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: ViewerModel, kind: type[Layer], parent: QWidget | None = None, none: str = "") -> None:
         super().__init__(parent)
-        self.viewer, self.kind = viewer, kind
+        self.viewer, self.kind, self.none = viewer, kind, none
         self._layers: list[Layer] = []
         self._last: Layer | None = None
         events = viewer.layers.events
@@ -43,12 +48,17 @@ class LayerBox(QComboBox):
     @property
     def layer(self) -> Any:
         """The layer that is picked, or None."""
-        index = self.currentIndex()
+        index = self.currentIndex() - self._first
         return self._layers[index] if 0 <= index < len(self._layers) else None
 
     @layer.setter
     def layer(self, layer: Layer) -> None:
-        self.setCurrentIndex(self._layers.index(layer))
+        self.setCurrentIndex(self._layers.index(layer) + self._first)
+
+    @property
+    def _first(self) -> int:
+        """Row of the first layer."""
+        return 1 if self.none else 0
 
     def release(self) -> None:
         """Let go of the viewer."""
@@ -67,15 +77,18 @@ class LayerBox(QComboBox):
         self._layers = found
         self.blockSignals(True)
         self.clear()
-        self.addItems([layer.name for layer in found])
-        first = next((layer for layer in (before, active) if layer in found), found[-1] if found else None)
-        self.setCurrentIndex(found.index(first) if first is not None else -1)
+        self.addItems(([self.none] if self.none else []) + [layer.name for layer in found])
+        if self.none:
+            first = before if before in found else None
+        else:
+            first = next((layer for layer in (before, active) if layer in found), found[-1] if found else None)
+        self.setCurrentIndex(self._first + found.index(first) if first is not None else self._first - 1)
         self.blockSignals(False)
         self._tell()
 
     def _rename(self) -> None:
         for index, layer in enumerate(self._layers):
-            self.setItemText(index, layer.name)
+            self.setItemText(self._first + index, layer.name)
 
     def _tell(self) -> None:
         if self.layer is not self._last:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
-from qtpy.QtWidgets import QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMainWindow, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_discern.gui.evaluate import EvaluatePanel
 from napari_discern.gui.explore import ExplorePanel
@@ -24,7 +24,7 @@ class Dock(QWidget):
 
     def __init__(self, napari_viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.session = Session(napari_viewer, self)
+        self.session = Session.of(napari_viewer)
         self.segment = SegmentPanel(self.session)
         self.tabs = QTabWidget()
         self.explore = ExplorePanel(self.session, self.segment)
@@ -35,6 +35,7 @@ class Dock(QWidget):
         self.evaluate = EvaluatePanel(self.session, self.segment)
         self.tabs.addTab(_scrolling(self.evaluate), "Evaluate")
         self.train.taught.connect(self._apply)
+        self.train.undone.connect(self._apply)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.tabs)
@@ -49,32 +50,22 @@ class Dock(QWidget):
         """Narrow, so that the image keeps its room."""
         return QSize(380, 700)
 
-    def _apply(self, taught: Taught) -> None:
-        """Use a new model at once on the image that is picked."""
+    def _apply(self, _: Taught | None = None) -> None:
+        """Use another model at once on the image that is picked."""
         if self.segment.image.layer is not None:
             self.segment.run()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Watch the window, so that it is not closed while something runs."""
+        """Watch the viewer's window, so that it is not closed while something runs."""
         super().showEvent(event)
-        self.window().installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Ask before the window goes while something runs."""
-        if event.type() == QEvent.Type.Close and watched is self.window() and self.session.work.busy:
-            question = "Something is still running. Stop it and close? What a training has learnt so far is kept."
-            if QMessageBox.question(self, "napari-discern", question) != QMessageBox.StandardButton.Yes:
-                event.ignore()
-                return True
-            self.session.work.stop()
-        return bool(super().eventFilter(watched, event))
+        if isinstance(self.window(), QMainWindow):
+            self.session.guard(self.window())
 
     def release(self) -> None:
-        """Stop what runs and let go of the viewer; once is enough."""
+        """Let go of the viewer; once is enough. A training goes on, the rest stops."""
         if self._released:
             return
         self._released = True
-        self.session.work.stop()
         self.segment.release()
         self.explore.release()
         self.train.release()

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_discern.errors import BadArgument
 from napari_discern.gui.bars import Bars
 from napari_discern.gui.choices import LayerBox
-from napari_discern.gui.layers import Source, fly_to, read_labels
+from napari_discern.gui.layers import Source, fly_to, read_labels, selected_with
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
@@ -57,7 +57,7 @@ class EvaluatePanel(QWidget):
         self.session, self.segment = session, segment
         self.why, self.stop, self.bars = QPushButton("&Why is it wrong?"), QPushButton("Stop"), Bars()
         self.found, self.truth = (LayerBox(session.viewer, Labels, self) for _ in range(2))
-        self.button, self.runner = QPushButton("&Score"), Runner(session.work, self.why, self.stop)
+        self.button, self.runner = QPushButton("&Score"), Runner(session.work, "Why is it wrong?", self.why, self.stop)
         self.message = self.runner.message
         self.scores, self.mistakes = QTableWidget(0, 2), QTableWidget(0, 3)
         self.places: list[np.ndarray] = []
@@ -82,7 +82,7 @@ class EvaluatePanel(QWidget):
 
     def ask(self) -> None:
         """Score the model of Segment with the true foreground and the true centres in place of its own."""
-        self.runner.run("Why is it wrong?", self._answer, self._show_answer, "Looking at what holds the model back.")
+        self.runner.run(self._answer, self._show_answer, "Looking at what holds the model back.")
 
     def fly(self, row: int) -> None:
         """Show the mistake of a row."""
@@ -90,6 +90,7 @@ class EvaluatePanel(QWidget):
 
     def release(self) -> None:
         """Let go of the viewer."""
+        self.runner.leave()
         for box in (self.found, self.truth):
             box.release()
 
@@ -108,7 +109,12 @@ class EvaluatePanel(QWidget):
         layer, card, truth = self.segment.image.layer, self.segment.model.card, self.truth.layer
         if layer is None or card is None or truth is None:
             raise BadArgument("pick an image and a model in Segment, and the true Labels layer here.")
-        source = Source.of(layer, card.architecture.ndim, card.architecture.channels)
+        source = Source.of(
+            layer,
+            card.architecture.ndim,
+            card.architecture.channels,
+            selected_with(self.session.viewer, layer),
+        )
         image, objects = source.image(source.current(self.session.viewer)), read_labels(truth)
         if objects.shape != image.spatial_shape:
             raise BadArgument(

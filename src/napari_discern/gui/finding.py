@@ -50,7 +50,8 @@ class Found:
         """The objects of an embedding by a recipe; measured, which takes a while, or not."""
         labels = find_objects(embedded, recipe)
         image, measures = wish.source.image(wish.places[0]), measure(embedded, labels) if measured else {}
-        objects = Instances(labels[None], image.spatial_axes, image.spacing, image.unit, measures)
+        where = {"axes": image.spatial_axes, "spacing": image.spacing, "unit": image.unit}
+        objects = Instances(labels[None], measures=measures, **where)
         return cls(wish, recipe, (objects,), embedded)
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:

@@ -93,12 +93,14 @@ class Form(Generic[P]):
                 control.visible = self._kind(path) in ("", member)
 
 
-class OrWord(Container[Widget]):
-    """A number, or a word that stands for one: auto, none."""
+NUMBER = "number"
 
-    def __init__(self, number: Any, word: str, value: Any, **labels: Any) -> None:
-        self._number, self._word = number, CheckBox(text=word)
-        self._meaning = None if word == "none" else word
+
+class OrWord(Container[Widget]):
+    """A number, or one of the words that stand for some: auto, off, none."""
+
+    def __init__(self, number: Any, words: list[str], value: Any, **labels: Any) -> None:
+        self._number, self._word = number, ComboBox(choices=[*words, NUMBER])
         super().__init__(widgets=[self._word, number], layout="horizontal", labels=False, **labels)
         self.margins = (0, 0, 0, 0)
         self._word.changed.connect(self._toggle)
@@ -107,17 +109,20 @@ class OrWord(Container[Widget]):
     @property
     def value(self) -> Any:
         """The number, or the word."""
-        return self._meaning if self._word.value else self._number.value
+        word = self._word.value
+        return self._number.value if word == NUMBER else None if word == "none" else word
 
     @value.setter
     def value(self, value: Any) -> None:
-        self._word.value = value == self._meaning
-        if value != self._meaning:
+        word = "none" if value is None else value
+        named = isinstance(word, str)
+        self._word.value = word if named else NUMBER
+        if not named:
             self._number.value = value
         self._toggle()
 
     def _toggle(self) -> None:
-        self._number.enabled = not self._word.value
+        self._number.visible = self._word.value == NUMBER
 
 
 def tooltip(leaf: Leaf) -> str:
@@ -143,7 +148,7 @@ def _control(leaf: Leaf, alike: list[Leaf]) -> Any:
         words = [*leaf.choices, *(["none"] if NoneType in types else [])]
         if not words:
             return _number(number, leaf, value, labels)
-        return OrWord(_number(number, leaf, None, {"tooltip": labels["tooltip"]}), words[0], value, **labels)
+        return OrWord(_number(number, leaf, None, {"tooltip": labels["tooltip"]}), words, value, **labels)
     if types == [str]:
         return LineEdit(value=str(value or ""), **labels)
     return None

@@ -53,6 +53,26 @@ class View:
 
 
 @dataclass(frozen=True)
+class Channels:
+    """Views of one shape as the channels of one array, (C, *S), read only where asked for."""
+
+    views: tuple[View, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, and length of each other axis."""
+        return (len(self.views), *self.views[0].shape)
+
+    @property
+    def dtype(self) -> Any:
+        """Type that holds the pixels of all."""
+        return np.result_type(*(view.dtype for view in self.views))
+
+    def __getitem__(self, key: Any, /) -> np.ndarray:
+        return np.stack([np.asarray(view[key[1:]], self.dtype) for view in self.views[key[0]]])
+
+
+@dataclass(frozen=True)
 class Source:
     """An image layer as a model wants it: images of its dimensions, one for each place along the other axes.
 
@@ -63,15 +83,23 @@ class Source:
         Axes of each single image, "yx", "zyx", "cyx", "yxs" and alike.
     lead : tuple of int
         Lengths of the leading axes, along which images follow one another: time, or slices for a 2D model.
+    together : tuple of napari Image layers
+        Where each channel has a layer of its own, all of them; else empty.
     """
 
     layer: ImageLayer
     axes: str
     lead: tuple[int, ...]
+    together: tuple[ImageLayer, ...] = ()
 
     @classmethod
-    def of(cls, layer: ImageLayer, ndim: int, channels: int = 1) -> Source:
+    def of(cls, layer: ImageLayer, ndim: int, channels: int = 1, together: Sequence[ImageLayer] = ()) -> Source:
         """Read a layer for a model of so many dimensions and channels.
+
+        Parameters
+        ----------
+        together : sequence of napari Image layers
+            Layers that are selected beside it: as many as the model has channels, and of its shape, they are those.
 
         Raises
         ------
@@ -80,15 +108,16 @@ class Source:
         """
         data = pixels(layer)
         dims = len(data.shape) - bool(layer.rgb)
-        colours = not layer.rgb and channels > 1 and dims > ndim and data.shape[dims - ndim - 1] == channels
+        split = len(together) == channels > 1 and _alike(layer, together)
+        colours = not layer.rgb and not split and channels > 1 and data.shape[: dims - ndim][-1:] == (channels,)
         inner = ndim + colours
         if dims < inner:
             raise BadArgument(
                 f"layer {layer.name!r} has {dims} dimensions, but the model looks at {ndim}D images. "
                 f"Choose a {ndim}D image, or a model for {dims}D ones."
             )
-        axes = "c" * colours + "zyx"[3 - ndim :] + "s" * bool(layer.rgb)
-        return cls(layer, axes, tuple(int(n) for n in data.shape[: dims - inner]))
+        axes = "c" * (colours or split) + "zyx"[3 - ndim :] + "s" * bool(layer.rgb)
+        return cls(layer, axes, tuple(int(n) for n in data.shape[: dims - inner]), tuple(together) if split else ())
 
     @property
     def spatial_shape(self) -> tuple[int, ...]:
@@ -104,7 +133,8 @@ class Source:
         ndim = sum(a in "zyx" for a in self.axes)
         scale = tuple(abs(float(s)) or 1.0 for s in self.layer.scale[-ndim:])
         unit = str(self.layer.units[-1]) if getattr(self.layer, "units", None) else "pixel"
-        return Image(View(pixels(self.layer), tuple(place)), self.axes, scale, unit, self.layer.name)
+        views = tuple(View(pixels(layer), tuple(place)) for layer in self.together or (self.layer,))
+        return Image(Channels(views) if self.together else views[0], self.axes, scale, unit, self.layer.name)
 
     def current(self, viewer: ViewerModel) -> tuple[int, ...]:
         """The place that the viewer shows."""
@@ -132,12 +162,18 @@ def pixels(layer: ImageLayer) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
+def selected_with(viewer: ViewerModel, layer: Any) -> list[Any]:
+    """The layers of its kind that are selected in the list with a layer, from bottom to top; none if it is not."""
+    chosen = [other for other in viewer.layers if other in viewer.layers.selection and type(other) is type(layer)]
+    return chosen if layer in chosen else []
+
+
 def region_text(box: Sequence[slice]) -> str:
     """A box as the recipe writes it."""
     return ",".join(f"{b.start}:{b.stop}" for b in box)
 
 
-def fly_to(viewer: ViewerModel, layer: Labels, place: Sequence[float]) -> None:
+def fly_to(viewer: ViewerModel, layer: Labels, place: Sequence[float] | np.ndarray) -> None:
     """Show a place of a layer, in its pixels, in the middle of the canvas."""
     world = np.asarray(layer.data_to_world(place))
     for axis in viewer.dims.not_displayed:
@@ -165,6 +201,11 @@ def guess(layer: ImageLayer) -> tuple[int, int, str]:
     channels = int(data.shape[-1]) if layer.rgb else 1
     colour = {1: "one channel", 3: "RGB", 4: "RGB"}.get(channels, f"{channels} channels")
     return ndim, channels, f"{ndim}D, {colour}, {_tone(layer)}"
+
+
+def _alike(layer: ImageLayer, others: Sequence[ImageLayer]) -> bool:
+    """Whether each of the layers can be a channel of one image."""
+    return layer in others and all(not o.rgb and pixels(o).shape == pixels(layer).shape for o in others)
 
 
 def _named(layer: ImageLayer, axis: int, letter: str) -> bool:

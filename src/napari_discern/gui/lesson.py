@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 
+MOST_CHANNELS = 5
+"""A longer axis that the labels do not have is taken for slices or time points."""
+
+
 @dataclass(frozen=True)
 class Lesson:
     """Images with labels of one origin.
@@ -46,7 +50,13 @@ class Lesson:
         return covered / max(1, sum(int(truth.planes[0].size) for _, truth in self.pairs))
 
 
-def from_layers(image: ImageLayer, labels: Labels, ndim: int, background: Labels | None = None) -> Lesson:
+def from_layers(
+    image: ImageLayer,
+    labels: Labels,
+    ndim: int,
+    background: Labels | None = None,
+    together: Sequence[ImageLayer] = (),
+) -> Lesson:
     """The images of a layer in which something is labelled; each slice or time point by itself.
 
     Parameters
@@ -57,14 +67,16 @@ def from_layers(image: ImageLayer, labels: Labels, ndim: int, background: Labels
         Dimensions of the model.
     background : napari Labels layer, optional
         Where it is painted there is no object for sure.
+    together : sequence of napari Image layers
+        Layers that are selected beside the image; where they are of its shape, they are its channels.
 
     Raises
     ------
     BadArgument
         If the layers do not lie on the same pixels, or nothing is labelled; what to do is said.
     """
-    source = Source.of(image, ndim)
     painted = _array(labels)
+    source = Source.of(image, ndim, _channels(image, painted, together), together)
     if painted.dtype.kind not in "iu":
         raise BadArgument(
             f"layer {labels.name!r} holds {painted.dtype}, not whole numbers. Convert it to labels first."
@@ -80,7 +92,7 @@ def from_layers(image: ImageLayer, labels: Labels, ndim: int, background: Labels
         if not here.any():
             continue
         known = here > 0 if sure is None else (here > 0) | sure[place]
-        whole = source.image(place if lead else (0,) * len(source.lead))
+        whole = source.image(place)
         part = Image(_Part(whole, box), "c" + whole.spatial_axes, whole.spacing, whole.unit, whole.name)
         pairs.append((part, Instances.from_labels(here, spacing=whole.spacing, unit=whole.unit, known=known)))
     if not pairs:
@@ -114,6 +126,15 @@ class _Part:
         return self.image.read([slice(p.start, p.stop) for p in place])
 
 
+def _channels(image: ImageLayer, painted: np.ndarray, together: Sequence[ImageLayer]) -> int:
+    """How many channels an image has: its layers, or an axis in front that its labels do not have."""
+    if len(together) > 1:
+        return len(together)
+    data = pixels(image)
+    in_front = not image.rgb and len(data.shape) == painted.ndim + 1 and data.shape[0] <= MOST_CHANNELS
+    return int(data.shape[0]) if in_front else 1
+
+
 def _array(layer: Any) -> np.ndarray:
     return np.asarray(pixels(layer))
 
@@ -131,7 +152,7 @@ def _box(source: Source, image: ImageLayer, labels: Labels, shape: tuple[int, ..
     start = np.round(offset).astype(int)
     stop = start + shape[-ndim:]
     lead = shape[: len(shape) - ndim]
-    if (start < 0).any() or (stop > source.spatial_shape).any() or (lead and lead != source.lead):
+    if (start < 0).any() or (stop > source.spatial_shape).any() or lead != source.lead:
         raise BadArgument(
             f"labels {labels.name!r} of shape {shape} do not lie on image {image.name!r} of shape "
             f"{(*source.lead, *source.spatial_shape)}; both must be of the same pixels."

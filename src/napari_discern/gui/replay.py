@@ -25,6 +25,8 @@ def to_command(found: Found) -> str:
         If the image does not come from a file.
     """
     layer = found.wish.source.layer
+    if found.wish.source.together:
+        raise BadArgument("its channels come from several layers; save them as one file, and find its objects anew.")
     if layer.source.path is None:
         raise BadArgument(
             f"layer {layer.name!r} does not come from a file. Save it (File > Save Selected Layers), open the file, "
@@ -36,7 +38,7 @@ def to_command(found: Found) -> str:
 
 def to_python(found: Found) -> str:
     """The lines of Python."""
-    path = found.wish.source.layer.source.path
+    path = None if found.wish.source.together else found.wish.source.layer.source.path
     return "\n".join(
         [
             "from napari_discern import Recipe, load_model, read, run, segment",

@@ -18,7 +18,7 @@ from napari_discern.learning import BEST, LAST, Labelled
 from napari_discern.model import Model
 from napari_discern.training import Training
 
-PLAN = "plan.json"
+PLAN, LEARN, CHECK = "plan.json", "learn-", "check-"
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,14 @@ class Plan:
     training : Training
     base : str or None
         Model that it started from.
-    data : sequence of (Image, Instances)
+    data, validation : sequence of (Image, Instances)
+        What is learnt from, and what the model is checked on.
     """
 
     training: Training
     base: str | None
     data: Labelled
+    validation: Labelled = ()
 
 
 def folder() -> Path:
@@ -53,8 +55,10 @@ def begin(plan: Plan) -> None:
     """
     clear()
     with atomic(folder(), overwrite=True) as temporary:
-        for number, (image, truth) in enumerate(plan.data):
-            part = temporary / f"{number:04d}"
+        named = [(LEARN, k, pair) for k, pair in enumerate(plan.data)]
+        named += [(CHECK, k, pair) for k, pair in enumerate(plan.validation)]
+        for kind, number, (image, truth) in named:
+            part = temporary / f"{kind}{number:04d}"
             pixels = np.ascontiguousarray(image.read())
             np.save(_made(part) / "image.npy", pixels, allow_pickle=False)
             np.save(part / "planes.npy", truth.planes, allow_pickle=False)
@@ -81,8 +85,8 @@ def read() -> Plan:
     """
     try:
         plan = json.loads((folder() / PLAN).read_text(encoding="utf-8"))
-        data = [_read_pair(part) for part in sorted(folder().glob("[0-9]*"))]
-        return Plan(Training.from_dict(plan["training"], PLAN), plan["base"], data)
+        data, validation = ([_read_pair(p) for p in sorted(folder().glob(f"{kind}[0-9]*"))] for kind in (LEARN, CHECK))
+        return Plan(Training.from_dict(plan["training"], PLAN), plan["base"], data, validation)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadFile(f"the training left in {folder()} cannot go on ({error}); discard it.") from error
 

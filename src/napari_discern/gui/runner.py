@@ -15,7 +15,14 @@ from napari_discern.progress import Progress, Steps
 
 
 class Runner(QWidget):
-    """Hands pipelines to the work that all panels share, and follows those that it started itself.
+    """Hands pipelines to the work that all panels share, and follows those that bear its title.
+
+    Parameters
+    ----------
+    title : str
+        What it runs, by which it knows its own again.
+    start, stop : buttons
+        Laid out above the bar; what a click on the first does is up to the panel.
 
     Attributes
     ----------
@@ -32,9 +39,9 @@ class Runner(QWidget):
     progressed = Signal(object)
     ended = Signal(str)
 
-    def __init__(self, work: Work, start: QPushButton, stop: QPushButton, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.work, self._start, self._stop, self._mine = work, start, stop, False
+    def __init__(self, work: Work, title: str, start: QPushButton, stop: QPushButton) -> None:
+        super().__init__()
+        self.work, self.title, self._start, self._stop, self._mine = work, title, start, stop, False
         self.bar, self.message = QProgressBar(textVisible=True, visible=False), Message()
         buttons, layout = QHBoxLayout(), QVBoxLayout(self)
         buttons.addWidget(start, 2)
@@ -49,7 +56,7 @@ class Runner(QWidget):
         work.failed.connect(self._failed)
         work.ended.connect(self._ended)
 
-    def run(self, title: str, make: Callable[[], Steps[Any]], use: Callable[[Any], object], words: str = "") -> bool:
+    def run(self, make: Callable[[], Steps[Any]], use: Callable[[Any], object], words: str = "") -> bool:
         """Make a pipeline and start it; say so, or why it cannot be, and return which.
 
         Parameters
@@ -62,13 +69,28 @@ class Runner(QWidget):
             What to say while it runs.
         """
         try:
-            self.work.start(title, make(), use)
+            self.work.start(self.title, make(), use)
         except (ValueError, OSError) as error:
             self.message.blame(error)
             return False
         self._busy(True)
         self.message.say(words)
         return True
+
+    def adopt(self, use: Callable[[Any], object], words: str) -> None:
+        """Follow what runs under this title already, started by a panel that was closed meanwhile."""
+        if self.work.busy and self.work.title == self.title:
+            self.work.hand_to(use)
+            self._busy(True)
+            self.message.say(words)
+
+    def leave(self, use: Callable[[Any], object] | None = None) -> None:
+        """Let go of the work: what this started is stopped, or goes on for `use`."""
+        if self._mine:
+            self._mine = False
+            self.work.hand_to(use or (lambda _: None))
+            if use is None:
+                self.work.stop()
 
     def _busy(self, busy: bool) -> None:
         self._mine = busy

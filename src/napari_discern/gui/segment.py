@@ -28,7 +28,7 @@ from napari_discern.gui.correct import Correct
 from napari_discern.gui.finding import Found, Wish, find
 from napari_discern.gui.form import Form
 from napari_discern.gui.latest import Latest
-from napari_discern.gui.layers import Source, Where, guess, region_text
+from napari_discern.gui.layers import Source, Where, guess, region_text, selected_with
 from napari_discern.gui.preferences import preferences, recall, remember
 from napari_discern.gui.replay import to_command, to_python
 from napari_discern.gui.runner import Runner
@@ -40,6 +40,8 @@ DOUBTFUL = 0.5
 """Objects of a lower score are to be checked."""
 REST = 300
 """Milliseconds after which a slider is taken to rest, and the objects are measured anew."""
+SAMPLES = {"cells": "Cells", "leaves": "Leaves", "sticks": "Sticks"}
+"""Of the sample data, what is offered where no image is open."""
 OPTIONS = ("tile", "halo", "device", "precision", "cluster.seed", "normalise")
 
 
@@ -68,11 +70,11 @@ class SegmentPanel(QWidget):
         self.result: Labels | None = None
         self.image = LayerBox(session.viewer, ImageLayer, self)
         self.model = ModelBox(self)
-        self.reason = QLabel(wordWrap=True)
+        self.reason, self.samples = QLabel(wordWrap=True), self._make_samples()
         self.where = QComboBox()
         self.where.addItems([text.capitalize() for text in get_args(Where)])
         self.find, self.stop = QPushButton("&Find objects"), QPushButton("Stop")
-        self.runner = Runner(session.work, self.find, self.stop)
+        self.runner = Runner(session.work, "Find objects", self.find, self.stop)
         self.message, self.sliders = self.runner.message, Sliders()
         self.reset = QPushButton("&Reset")
         self.form: Form[Recipe] = Form(Recipe, only=OPTIONS)
@@ -101,7 +103,7 @@ class SegmentPanel(QWidget):
         if card is None:
             raise BadArgument("no model is picked. Pick one of the list, or the folder of your own.")
         made = card.architecture
-        source = Source.of(layer, made.ndim, made.channels)
+        source = Source.of(layer, made.ndim, made.channels, selected_with(self.session.viewer, layer))
         place = source.current(self.session.viewer)
         self._check_fit(source.image(place).channels, made.ndim, made.channels)
         whole, in_view = (self.where.currentIndex() == k for k in (0, 1))
@@ -112,7 +114,7 @@ class SegmentPanel(QWidget):
 
     def run(self) -> None:
         """Find the objects that the controls ask for."""
-        if self.runner.run("Find objects", lambda: find(self.session, self.wish()), self.show_found):
+        if self.runner.run(lambda: find(self.session, self.wish()), self.show_found):
             remember(self._kind, model=self.model.name)
 
     def show_found(self, found: Found) -> None:
@@ -126,6 +128,7 @@ class SegmentPanel(QWidget):
     def release(self) -> None:
         """Let go of the viewer."""
         self.rest.stop()
+        self.runner.leave()
         self.image.release()
 
     def _recipe(self, region: str) -> Recipe:
@@ -166,8 +169,9 @@ class SegmentPanel(QWidget):
             self._slid()
 
     def _image_picked(self, layer: ImageLayer | None) -> None:
+        self.samples.setVisible(layer is None)
         if layer is None:
-            self.reason.setText("No image is open. Samples: File > Open Sample > Discern.")
+            self.reason.setText("No image is open. Open yours (File > Open), or try one of these:")
             return
         ndim, channels, words = guess(layer)
         self._kind = f"{ndim}D, {channels}"
@@ -194,6 +198,8 @@ class SegmentPanel(QWidget):
         if channels != wanted:
             fitting = self.model.fitting(ndim, channels)
             advice = f"These fit: {', '.join(fitting)}." if fitting else "Train one on such images (Train)."
+            if wanted > 1:
+                advice += f" If each channel is a layer of its own, select those {wanted} in the layer list."
             raise BadArgument(
                 f"this image has {channels} channel(s), the model {self.model.currentText()!r} looks at {wanted}. "
                 f"{advice}"
@@ -226,11 +232,23 @@ class SegmentPanel(QWidget):
         self.command.clicked.connect(lambda: self._copy(to_command))
         self.python.clicked.connect(lambda: self._copy(to_python))
 
+    def _make_samples(self) -> QWidget:
+        samples = QWidget()
+        row = QHBoxLayout(samples)
+        row.setContentsMargins(0, 0, 0, 0)
+        for key, text in SAMPLES.items():
+            button = QPushButton(text)
+            button.setToolTip("Open this synthetic sample. All of them: File > Open Sample > Discern.")
+            button.clicked.connect(lambda _=False, key=key: self.session.viewer.open_sample("napari-discern", key))
+            row.addWidget(button)
+        return samples
+
     def _lay_out(self) -> None:
         form = QFormLayout()
         for text, widget in (("&Image", self.image), ("&Model", self.model), ("&Where", self.where)):
             form.addRow(text, widget)
         form.insertRow(2, "", self.reason)
+        form.insertRow(3, "", self.samples)
         copy = QHBoxLayout()
         copy.addWidget(self.command)
         copy.addWidget(self.python)

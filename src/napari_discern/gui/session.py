@@ -1,12 +1,16 @@
-"""Session: what the panels of one dock share: the viewer, the work, the models in memory."""
+"""Session: what the panels of one viewer share, also of a dock closed and opened anew: work, models in memory."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import atexit
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 from napari_discern import zoo
+from napari_discern.errors import BadArgument
 from napari_discern.gui.work import Work
 from napari_discern.model import Model
 from napari_discern.progress import Progress, Steps
@@ -24,10 +28,45 @@ class Session(QObject):
     work : Work
     """
 
-    def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.viewer, self.work = viewer, Work(self)
+    _all: ClassVar[weakref.WeakKeyDictionary[ViewerModel, Session]] = weakref.WeakKeyDictionary()
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self._viewer, self.work = weakref.ref(viewer), Work(self)
         self._model: tuple[str, Model] | None = None
+        app = QApplication.instance()
+        if app is not None:
+            app.aboutToQuit.connect(self.work.stop)
+
+    @classmethod
+    def of(cls, viewer: ViewerModel) -> Session:
+        """The session of a viewer, which lasts as long as that."""
+        if viewer not in cls._all:
+            cls._all[viewer] = cls(viewer)
+        return cls._all[viewer]
+
+    @property
+    def viewer(self) -> ViewerModel:
+        """The viewer; it must still be there."""
+        viewer = self._viewer()
+        if viewer is None:
+            raise BadArgument("the viewer is gone; open another.")
+        return viewer
+
+    def guard(self, window: QWidget) -> None:
+        """Ask before this window closes while something runs."""
+        window.installEventFilter(self)  # once, however often it is asked for
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Ask before the window goes while something runs."""
+        if event.type() == QEvent.Type.Close and self.work.busy:
+            window = watched if isinstance(watched, QWidget) else None
+            question = "Something is still running. Stop it and close? What a training has learnt so far is kept."
+            if QMessageBox.question(window, "napari-discern", question) != QMessageBox.StandardButton.Yes:
+                event.ignore()
+                return True
+            self.work.stop()
+        return bool(super().eventFilter(watched, event))
 
     def model(self, name: str, device: str = "auto") -> Steps[Model]:
         """A model by name or path, loaded once; to be driven in a thread, since the first loads torch."""
@@ -45,3 +84,6 @@ class Session(QObject):
         if before:
             self.viewer.layers.selection = before
             self.viewer.layers.selection.active = active
+
+
+atexit.register(Session._all.clear)  # Qt objects must not outlive the interpreter

@@ -17,6 +17,7 @@ from napari_discern.gui import rescue
 from napari_discern.gui.layers import Source
 from napari_discern.gui.session import Session
 from napari_discern.image import Image
+from napari_discern.instances import Instances
 from napari_discern.learning import Labelled, train
 from napari_discern.metrics import Report, score
 from napari_discern.model import Model, find_objects
@@ -26,13 +27,6 @@ EVERY = 4.0
 """Seconds between two previews."""
 SIDE = {2: 512, 3: 64}
 """Pixels along each axis that a preview looks at, at most, by the dimensions of the model."""
-
-
-@dataclass(frozen=True)
-class Preview(Progress):
-    """Progress with the objects that the model finds by now in what is on screen, uint32 (*S)."""
-
-    labels: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -59,11 +53,20 @@ class Screen:
 
 
 @dataclass(frozen=True)
+class Preview(Progress):
+    """Progress with the objects that the model finds by now in what was on screen, uint32 (*S)."""
+
+    labels: np.ndarray | None = None
+    screen: Screen | None = None
+
+
+@dataclass(frozen=True)
 class Taught:
-    """A new model, where it is saved, and what it scores on the lessons beside its base; -1 without one."""
+    """A new model and its base, and what they score on the images set aside, or else on all; -1 without a base."""
 
     name: str
     model: Model
+    base: str | None
     before: float
     after: float
 
@@ -86,11 +89,12 @@ def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, res
         If even one crop at a time does not fit, or when going on with a training.
     """
     training, data = plan.training, plan.data
+    own = plan.validation or data
     start = (yield from session.model(plan.base, training.device)) if plan.base else None
-    before = (yield from _own_score(start, data)) if start is not None else -1.0
+    before = (yield from _own_score(start, own)) if start is not None else -1.0
     if not resume:
         rescue.begin(plan)
-    steps = train(training, data, base=start, folder=rescue.folder(), resume=resume)
+    steps = train(training, data, plan.validation, base=start, folder=rescue.folder(), resume=resume)
     try:
         model = yield from _with_preview(steps, screen)
     except OutOfMemory:
@@ -102,8 +106,8 @@ def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, res
         return (yield from teach(session, smaller, screen))
     name, saved = keep(model, start.card.name if start else "model", f"{sum(t.n for _, t in data)} own objects")
     rescue.clear()
-    after = yield from _own_score(saved, data)
-    return Taught(name, saved, before, after)
+    after = yield from _own_score(saved, own)
+    return Taught(name, saved, plan.base, before, after)
 
 
 def keep(model: Model, base: str, data: str | None = None) -> tuple[str, Model]:
@@ -126,7 +130,9 @@ def _with_preview(steps: Steps[Model], screen: Screen | None) -> Steps[Model]:
                 if patch is None:
                     patch = model.card.settings.normalise(screen.image)(screen.image.read(screen.box))
                 labels = find_objects(model.embed(patch), model.card.settings)
-                yield Preview(progress.stage, progress.done, progress.total, progress.values, labels=labels)
+                yield Preview(
+                    progress.stage, progress.done, progress.total, progress.values, labels=labels, screen=screen
+                )
                 last = time.monotonic()
             else:
                 yield progress
@@ -144,5 +150,5 @@ def _own_score(model: Model, data: Labelled) -> Steps[float]:
         yield Progress("score", k, len(data))
         settings = model.card.settings
         labels = find_objects(model.embed(settings.normalise(image)(image.read())), settings)
-        scores[str(k)] = score(replace(truth, planes=labels[None], known=None, measures={}), truth)
+        scores[str(k)] = score(Instances(labels[None]), truth)
     return float(Report(scores).pooled.S[0.5])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -15,7 +16,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QListWidget,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -27,12 +27,12 @@ from napari_discern.gui import rescue
 from napari_discern.gui.choices import LayerBox, ModelBox
 from napari_discern.gui.curves import Curves
 from napari_discern.gui.form import Form
-from napari_discern.gui.layers import Source
-from napari_discern.gui.lesson import Lesson, dense, from_folders, from_layers
+from napari_discern.gui.layers import Source, guess, selected_with
+from napari_discern.gui.lesson import dense, from_folders, from_layers
+from napari_discern.gui.lessons import Lessons
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.session import Session
 from napari_discern.gui.teaching import Preview, Screen, Taught, keep, teach
-from napari_discern.learning import Labelled
 from napari_discern.progress import Progress, Steps
 from napari_discern.training import Training
 
@@ -47,18 +47,20 @@ class TrainPanel(QWidget):
     Signals
     -------
     taught : Taught
+    undone : nothing
+        When the old model is to be used again.
     """
 
     taught = Signal(object)
+    undone = Signal()
 
     def __init__(self, session: Session, models: ModelBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session, self.models = session, models
-        self.lessons: list[Lesson] = []
         self.image, self.labels = (LayerBox(session.viewer, kind, self) for kind in (ImageLayer, Labels))
+        self.background = LayerBox(session.viewer, Labels, self, none="None painted")
         self.add, self.folders, self.remove = QPushButton("&Add"), QPushButton("Fol&ders…"), QPushButton("Remo&ve")
-        self.list = QListWidget()
-        self.list.setMaximumHeight(90)
+        self.lessons = Lessons()
         self.base, self.time, self.unlabelled = QComboBox(), QComboBox(), QComboBox()
         self.time.addItems([f"{m} minutes" for m in MINUTES])
         self.unlabelled.addItems(["Unknown", "Background"])
@@ -67,22 +69,25 @@ class TrainPanel(QWidget):
         self.start, self.stop = QPushButton("Fine-&tune"), QPushButton("Stop and &keep the best")
         self.preview = QCheckBox("&Preview on what is shown")
         self.preview.setChecked(True)
-        self.runner, self.curves = Runner(session.work, self.start, self.stop), Curves()
+        self.runner, self.curves = Runner(session.work, "Train", self.start, self.stop), Curves()
+        self.undo = QPushButton("&Undo: use the old model again", visible=False)
         self.message = self.runner.message
         self._shown: Labels | None = None
-        self._screen: Screen | None = None
+        self._base = ""
         self.offer = self._make_offer()
         self._lay_out()
         self._explain()
         self._connect()
         self._fill_bases()
+        self.runner.adopt(self._use, "A training goes on.")
 
     def add_layers(self) -> None:
         """Take the picked layers as a lesson."""
         image, labels = self.image.layer, self.labels.layer
         if image is None or labels is None:
             raise BadArgument("pick an image and a Labels layer to learn from. Labels: Layers > New Labels, and paint.")
-        self._keep(from_layers(image, labels, self._ndim(image)))
+        together = selected_with(self.session.viewer, image)
+        self.lessons.add(from_layers(image, labels, self._ndim(image), self.background.layer, together))
 
     def run(self) -> None:
         """Train as the controls say."""
@@ -99,38 +104,49 @@ class TrainPanel(QWidget):
         self.offer.hide()
 
     def release(self) -> None:
-        """Let go of the viewer."""
-        for box in (self.image, self.labels):
+        """Let go of the viewer; a training goes on."""
+        self._drop_preview()
+        self.runner.leave(_tell)
+        for box in (self.image, self.labels, self.background):
             box.release()
 
     def _run(self, make: Callable[[], Steps[Taught]], words: str) -> None:
-        if self.runner.run("Train", make, self._use, words):
+        if self.runner.run(make, self._use, words):
             self.curves.clear()
+            self.undo.hide()
 
     def _taught_now(self) -> Steps[Taught]:
-        if not self.lessons:
+        if not self.lessons.lessons:
             self.add_layers()
-        data: Labelled = [pair for lesson in self.lessons for pair in lesson.pairs]
+        data, validation = self.lessons.data()
+        if not data:
+            raise BadArgument("every image is ticked to check on; leave some to learn from.")
         if self.unlabelled.currentIndex() == 1:
-            data = dense(data)
+            data, validation = dense(data), dense(validation)
         minutes = MINUTES[self.time.currentIndex()]
         training = Training.from_dict({**self.form.read().model_dump(), "minutes": minutes, "steps": None}, "the panel")
-        self._screen = self._screen_now()
-        return teach(self.session, rescue.Plan(training, self.base.currentData(), data), self._screen)
+        plan = rescue.Plan(training, self.base.currentData(), data, validation)
+        return teach(self.session, plan, self._screen(data[0][0].channels))
 
     def _taught_further(self) -> Steps[Taught]:
-        self._screen = None
         return teach(self.session, rescue.read(), resume=True)
 
-    def _screen_now(self) -> Screen | None:
+    def _screen(self, channels: int) -> Screen | None:
         layer = self.image.layer
         if not self.preview.isChecked() or layer is None:
             return None
-        return Screen.of(Source.of(layer, self._ndim(layer)), self.session.viewer)
+        try:
+            source = Source.of(layer, self._ndim(layer), channels, selected_with(self.session.viewer, layer))
+            screen = Screen.of(source, self.session.viewer)
+        except BadArgument:
+            return None  # nothing of it is in view; that is no reason not to train
+        return screen if screen.image.channels == channels else None
 
     def _use(self, taught: Taught) -> None:
         self._drop_preview()
         self._offer_model(taught.name)
+        self._base = taught.base or ""
+        self.undo.setVisible(bool(taught.base))
         gain = f"{taught.before:.2f} -> {taught.after:.2f}" if taught.before >= 0 else f"{taught.after:.2f}"
         self.message.say(f"New model {taught.name!r}. S(0.5) on your own objects: {gain}")
         self.taught.emit(taught)
@@ -140,14 +156,14 @@ class TrainPanel(QWidget):
         values = progress.values
         if values.get("beyond", 1) < 0.5 and values.get("within", 0) > 0.8 and progress.fraction > 0.3:
             self.message.say("⚠ the embedding collapses: objects come to lie on one another. Raise beta (Options).")
-        if isinstance(progress, Preview) and progress.labels is not None:
-            self._show_preview(progress.labels)
+        if isinstance(progress, Preview) and progress.labels is not None and progress.screen is not None:
+            self._show_preview(progress.labels, progress.screen)
 
-    def _show_preview(self, labels: np.ndarray) -> None:
+    def _show_preview(self, labels: np.ndarray, screen: Screen) -> None:
         if self._shown is not None and self._shown in self.session.viewer.layers:
             self._shown.data = labels
-        elif self._screen is not None:
-            self._shown = self._screen.labels(labels)
+        else:
+            self._shown = screen.labels(labels)
             self.session.add(self._shown)
 
     def _drop_preview(self) -> None:
@@ -177,15 +193,10 @@ class TrainPanel(QWidget):
         self.models.pick(name)
         self._fill_bases()
 
-    def _keep(self, lesson: Lesson) -> None:
-        self.lessons.append(lesson)
-        self.list.addItem(
-            f"{lesson.name}: {lesson.objects} objects in {len(lesson.pairs)}, {lesson.labelled:.0%} labelled"
-        )
-
     def _ndim(self, layer: ImageLayer) -> int:
         card = self.models.cards.get(self.base.currentData() or "")
-        return card.architecture.ndim if card else (3 if layer.ndim > 2 and not layer.rgb else 2)
+        labels = self.labels.layer
+        return card.architecture.ndim if card else min(guess(layer)[0], labels.ndim if labels is not None else 3)
 
     def _fill_bases(self) -> None:
         before = self.base.currentData()
@@ -205,13 +216,14 @@ class TrainPanel(QWidget):
         images = QFileDialog.getExistingDirectory(self, "Folder of images")
         labels = QFileDialog.getExistingDirectory(self, "Folder of their labels") if images else ""
         if labels:
-            self._keep(from_folders(images, labels))
+            self.lessons.add(from_folders(images, labels))
 
-    def _drop(self) -> None:
-        row = self.list.currentRow()
-        if row >= 0:
-            self.list.takeItem(row)
-            del self.lessons[row]
+    def _use_old(self) -> None:
+        """Go back to the model that the last training started from."""
+        self.undo.hide()
+        self._offer_model(self._base)
+        self.message.say(f"Back to {self.models.currentText()!r}. The new model stays in the list.")
+        self.undone.emit()
 
     def _connect(self) -> None:
         self.runner.progressed.connect(self._progressed)
@@ -219,7 +231,8 @@ class TrainPanel(QWidget):
         self.start.clicked.connect(self.run)
         self.add.clicked.connect(lambda: self._try(self.add_layers))
         self.folders.clicked.connect(lambda: self._try(self._add_folders))
-        self.remove.clicked.connect(self._drop)
+        self.remove.clicked.connect(self.lessons.remove)
+        self.undo.clicked.connect(self._use_old)
         self.models.picked.connect(lambda _: self._fill_bases())
 
     def _make_offer(self) -> QWidget:
@@ -241,6 +254,7 @@ class TrainPanel(QWidget):
         pair, how, buttons = QFormLayout(), QFormLayout(), QHBoxLayout()
         pair.addRow("&Image", self.image)
         pair.addRow("&Labels", self.labels)
+        pair.addRow("&Background", self.background)
         for button in (self.add, self.folders, self.remove):
             buttons.addWidget(button)
         how.addRow("Pixels without label", self.unlabelled)
@@ -250,7 +264,8 @@ class TrainPanel(QWidget):
         fold.setToolTip("Loss, network, crops and what else a training is set to; the defaults do for most images.")
         fold.addWidget(self.form.widget.native)
         layout = QVBoxLayout(self)
-        for part in (self.offer, pair, buttons, self.list, how, self.preview, self.runner, self.curves, fold):
+        below = (self.preview, self.runner, self.undo, self.curves, fold)
+        for part in (self.offer, pair, buttons, self.lessons, how, *below):
             layout.addWidget(part) if isinstance(part, QWidget) else layout.addLayout(part)
         layout.addStretch()
 
@@ -260,10 +275,18 @@ class TrainPanel(QWidget):
         self.add.setToolTip("Take the two layers as a lesson. Without any lesson, Fine-tune takes them by itself.")
         self.folders.setToolTip("Take a folder of images and a folder of labels of the same names.")
         self.remove.setToolTip("Take the chosen lesson out.")
-        self.list.setToolTip("What the model will learn from.")
+        self.background.setToolTip(
+            "Painted where there is no object for sure. Where labels are sparse, some is needed."
+        )
+        self.undo.setToolTip("Find the objects with the model that the last training started from.")
         self.unlabelled.setToolTip("Unknown: some objects are not labelled yet. Background: every object is labelled.")
         self.base.setToolTip("The model to start from. The nearer it is to your images, the less it has to learn.")
         self.time.setToolTip("How long to train. It can be stopped at any time; the best so far is kept.")
         self.preview.setToolTip("Show every few seconds what the model finds by now in what is on screen.")
         self.start.setToolTip("Train; the new model appears in the list and is used at once.")
         self.stop.setToolTip("Stop (Esc), and keep the best model so far.")
+
+
+def _tell(taught: Taught) -> None:
+    """Say that a training has ended whose panel was closed."""
+    show_info(f"New model {taught.name!r}, in the list of Segment. S(0.5) on your own objects: {taught.after:.2f}")

@@ -39,6 +39,11 @@ def _guarded(steps: Steps[Any]) -> Steps[Any]:
 class Work(QObject):
     """One pipeline at a time, with its progress, in the panel and in napari's activity corner.
 
+    Attributes
+    ----------
+    title : str
+        What runs, or ran last.
+
     Signals
     -------
     progressed : Progress, seconds left (float; NaN while unknown)
@@ -56,6 +61,7 @@ class Work(QObject):
         super().__init__(parent)
         self._thread: _Thread | None = None
         self._bar: Any = None
+        self.title = ""
 
     @property
     def busy(self) -> bool:
@@ -67,14 +73,19 @@ class Work(QObject):
         if self.busy:
             raise WorkFailed("something else is running; stop it first, or wait until it is done.")
         self._begun, self._why = time.monotonic(), ""
-        self._hand_on: Callable[[], object] = lambda: None
+        self.title, self._use = title, use
+        self._result: tuple[Any, ...] = ()
         self._bar = activity(total=1000, desc=title)
         self._thread = _Thread(_guarded, steps)
         self._thread.yielded.connect(self._report)
-        self._thread.returned.connect(lambda result: self._keep(lambda: use(result)))
+        self._thread.returned.connect(self._keep)
         self._thread.errored.connect(self._fail)
         self._thread.finished.connect(self._end)
         self._thread.start()
+
+    def hand_to(self, use: Callable[[Any], object]) -> None:
+        """Give the result of what runs to `use`, in place of whom it was started for."""
+        self._use = use
 
     def stop(self) -> None:
         """Ask the pipeline to stop where it next reports; what it has is kept where it keeps things."""
@@ -95,13 +106,14 @@ class Work(QObject):
         self._why = "failed"
         self.failed.emit(error)
 
-    def _keep(self, hand_on: Callable[[], object]) -> None:
-        self._hand_on = hand_on
+    def _keep(self, result: Any) -> None:
+        self._result = (result,)
 
     def _end(self, _: object = None) -> None:
         self._thread, bar, self._bar = None, self._bar, None
         if bar is not None:
             bar.close()
-        hand_on, self._hand_on = self._hand_on, lambda: None
+        use, results = self._use, self._result
         self.ended.emit(self._why)
-        hand_on()  # may start the next piece of work
+        for result in results:
+            use(result)  # may start the next piece of work

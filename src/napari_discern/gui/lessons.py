@@ -1,0 +1,121 @@
+"""Lessons: the list of images to learn from, which of them are set aside to check on, and a look at three."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+
+from napari_discern.gui.lesson import Lesson
+from napari_discern.image import Image
+from napari_discern.instances import Instances
+from napari_discern.learning import Labelled, set_aside
+from napari_discern.pictures import overlay
+
+LOOKS = 3
+"""Images that are drawn."""
+SIDE = 110
+"""Pixels along the longer side of a drawn one."""
+CUT = 512
+"""Pixels of an image that are drawn, along each axis."""
+
+
+class Lessons(QWidget):
+    """One row an image: its name, its objects, and whether it is set aside to check the model on.
+
+    Attributes
+    ----------
+    lessons : list of Lesson
+
+    Signals
+    -------
+    changed : nothing
+        When images came or went.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.lessons: list[Lesson] = []
+        self.list = QTreeWidget()
+        self.list.setHeaderLabels(["image", "objects", "check on"])
+        self.list.setMaximumHeight(130)
+        self.list.setToolTip(
+            "What the model will learn from. Ticked images are not learnt from: the model is checked on them, and its "
+            "thresholds are chosen on them. Of five or more images some are ticked by themselves."
+        )
+        self.looks = [QLabel() for _ in range(LOOKS)]
+        layout, row = QVBoxLayout(self), QHBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.list)
+        for look in self.looks:
+            row.addWidget(look)
+        row.addStretch()
+        layout.addLayout(row)
+
+    def add(self, lesson: Lesson) -> None:
+        """Take a lesson to the others."""
+        self.lessons.append(lesson)
+        self._fill()
+
+    def remove(self) -> None:
+        """Take the lesson of the chosen row out."""
+        item = self.list.currentItem()
+        if item is not None:
+            index = self.list.indexOfTopLevelItem(item.parent() or item)
+            del self.lessons[index]
+            self._fill()
+
+    def data(self) -> tuple[Labelled, Labelled]:
+        """The images to learn from, and those to check on; the latter empty where none is ticked."""
+        learn: list[tuple[Image, Instances]] = []
+        check: list[tuple[Image, Instances]] = []
+        for pair, item in zip(self._pairs(), self._items(), strict=True):
+            (check if item.checkState(2) == Qt.CheckState.Checked else learn).append(pair)
+        return learn, check
+
+    def _pairs(self) -> list[tuple[Image, Instances]]:
+        return [pair for lesson in self.lessons for pair in lesson.pairs]
+
+    def _items(self) -> Iterator[QTreeWidgetItem]:
+        for k in range(self.list.topLevelItemCount()):
+            lesson = self.list.topLevelItem(k)
+            yield from (lesson.child(i) for i in range(lesson.childCount()))
+
+    def _fill(self) -> None:
+        aside = set(set_aside(len(self._pairs()), 0))
+        self.list.clear()
+        count = 0
+        for lesson in self.lessons:
+            top = QTreeWidgetItem([lesson.name, str(lesson.objects), f"{lesson.labelled:.0%} labelled"])
+            self.list.addTopLevelItem(top)
+            for number, (image, truth) in enumerate(lesson.pairs):
+                item = QTreeWidgetItem(top, [f"{number + 1}: {image.name}", str(truth.n)])
+                ticked = count in aside
+                item.setCheckState(2, Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+                count += 1
+        self._draw()
+        self.changed.emit()
+
+    def _draw(self) -> None:
+        pairs = self._pairs()
+        picked = np.random.default_rng(len(pairs)).permutation(len(pairs))[:LOOKS]
+        for look in self.looks:
+            look.clear()
+        for look, index in zip(self.looks, sorted(picked), strict=False):
+            look.setPixmap(_picture(*pairs[index]))
+            look.setToolTip(pairs[index][0].name)
+
+
+def _picture(image: Image, truth: Instances) -> QPixmap:
+    middle = tuple(slice(max(0, (n - CUT) // 2), max(0, (n - CUT) // 2) + CUT) for n in image.spatial_shape)
+    pixels = image.read(middle)
+    part = Image(pixels, "c" + image.spatial_axes, image.spacing, image.unit, image.name)
+    drawn = np.ascontiguousarray(overlay(part, truth.crop(middle)))
+    height, width = drawn.shape[:2]
+    picture = QImage(drawn.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+    return QPixmap.fromImage(picture).scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio)
