@@ -25,6 +25,9 @@ class Architecture(Params):
     """Dimensions of the embedding."""
     classes: int = Field(1, ge=1)
     """Semantic classes beside the background; 1 is plain foreground."""
+    layers: int = Field(1, ge=1, le=3)
+    """Embeddings a pixel: so many objects may share one. With more than one the network says of each pixel how many
+    objects lie on it, in place of classes."""
     coordinate_channels: bool = False
     """Give the pixel's place in the tile, -1 to 1 along each axis, as input channels (De Brabandere 2017).
     Helps only where images are laid out like the training crops."""
@@ -40,6 +43,8 @@ class Architecture(Params):
             raise ValueError(f"spacing {self.spacing} must give a positive number for each of {self.ndim} axes")
         if self.coordinate_scale is not None and self.embedding < self.ndim:
             raise ValueError(f"coordinates of {self.ndim} axes need an embedding of as many dimensions at least")
+        if self.layers > 1 and self.classes > 1:
+            raise ValueError("a network tells classes apart or objects that share pixels, not both")
         return self
 
     @property

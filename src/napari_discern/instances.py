@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,6 +112,23 @@ class Instances:
         ids = (np.cumsum(kept) * kept).astype(np.uint32)
         return cls(_flatten(ids[planes]), **where)
 
+    @classmethod
+    def from_layers(cls, layers: np.ndarray, **where: Any) -> Instances:
+        """From label layers, uint32 (L, \\*S), over which an object may be spread, but lies once on a pixel.
+
+        Objects that share pixels come into different planes, as few as a greedy colouring of their graph takes.
+        """
+        if len(layers) == 1:
+            return cls(layers, **where)
+        covered = layers > 0
+        if not (covered.sum(axis=0) > 1).any():
+            return cls(layers.max(axis=0, keepdims=True), **where)
+        plane = _colour(int(layers.max()), partners(layers))
+        planes = np.stack(
+            [np.where(covered & (plane[layers] == p), layers, 0).max(axis=0) for p in range(int(plane.max()) + 1)]
+        )
+        return cls(planes.astype(np.uint32), **where)
+
     @property
     def n(self) -> int:
         """Number of objects."""
@@ -145,6 +163,14 @@ class Instances:
         """Pixels of each object, int64 (N,), in the order of the ids."""
         return np.bincount(self.planes.ravel(), minlength=self.n + 1)[1:]
 
+    @property
+    def coverage(self) -> np.ndarray:
+        """Pixels that bear none, one, two... objects, int64 (P + 1,)."""
+        if len(self.planes) == 1:  # large images are of one plane, and no copy of them should be made
+            inside = int(np.count_nonzero(self.planes))
+            return np.array([self.planes.size - inside, inside])
+        return np.bincount((self.planes > 0).sum(axis=0).ravel(), minlength=len(self.planes) + 1)
+
     def masks(self) -> Iterator[tuple[int, tuple[slice, ...], np.ndarray]]:
         """Each object as (id, bounding box, bool mask within the box), in the order of the ids."""
         from scipy import ndimage
@@ -171,17 +197,31 @@ class Instances:
         """A row per object: label, plane, area, centroid and box along each axis, touching the border, measures.
 
         `area` counts pixels (voxels in 3D); `area_units` is the same in `unit` squared (cubed);
-        `centroid_y` and alike are in pixels.
+        `centroid_y` and alike are in pixels; `overlap_area` counts the pixels shared with other objects, whose ids
+        stand in `overlaps_with`, with spaces between.
         """
         import pandas as pd
 
-        rows = [self._feature_row(*item) for item in self.masks()]
+        shared, others = self._overlaps()
+        rows = [[*self._feature_row(*item), shared[item[0]], others[item[0]]] for item in self.masks()]
         return pd.DataFrame(rows, columns=self._feature_names()).assign(**self.measures)
+
+    def _overlaps(self) -> tuple[np.ndarray, list[str]]:
+        """By id: pixels that an object shares, and the ids of those that it shares them with."""
+        if len(self.planes) == 1:
+            return np.zeros(self.n + 1, int), [""] * (self.n + 1)
+        several = (self.planes > 0).sum(axis=0) > 1
+        area = np.bincount(self.planes[:, several].ravel(), minlength=self.n + 1)
+        others: list[list[int]] = [[] for _ in range(self.n + 1)]
+        for one, other in partners(self.planes).tolist():
+            others[one].append(other)
+            others[other].append(one)
+        return area, [" ".join(map(str, sorted(ids))) for ids in others]
 
     def _feature_names(self) -> list[str]:
         names = ["label", "plane", "area", "area_units"]
         names += [f"{what}_{a}" for what in ("centroid", "min", "max") for a in self.axes]
-        return [*names, "touches_border"]
+        return [*names, "touches_border", "overlap_area", "overlaps_with"]
 
     def _feature_row(self, label: int, box: tuple[slice, ...], mask: np.ndarray) -> list[float]:
         points = np.argwhere(mask) + [s.start for s in box]
@@ -191,6 +231,27 @@ class Instances:
         area = len(points)
         size = area * float(np.prod(self.spacing))
         return [label, plane, area, size, *points.mean(axis=0), *low, *high, border]
+
+
+def partners(layers: np.ndarray) -> np.ndarray:
+    """Pairs of ids that share a pixel, int64 (K, 2), the smaller first; layers (L, \\*S) as of `from_layers`."""
+    several = layers[:, (layers > 0).sum(axis=0) > 1].astype(np.int64)
+    pairs = [np.sort(several[[a, b]], axis=0) for a, b in combinations(range(len(several)), 2)]
+    every = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), np.int64)
+    return np.unique(every[:, every[0] > 0], axis=1).T
+
+
+def _colour(number: int, pairs: np.ndarray) -> np.ndarray:
+    """A plane for each id 0..number so that no two of a pair have the same; those of many partners come first."""
+    others: list[list[int]] = [[] for _ in range(number + 1)]
+    for one, other in pairs.tolist():
+        others[one].append(other)
+        others[other].append(one)
+    plane = np.full(number + 1, -1)
+    for label in sorted(range(1, number + 1), key=lambda i: -len(others[i])):
+        taken = {int(plane[other]) for other in others[label]}
+        plane[label] = next(p for p in range(len(taken) + 1) if p not in taken)
+    return plane
 
 
 def _integers(labels: np.ndarray) -> np.ndarray:

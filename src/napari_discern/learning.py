@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 BEST, LAST = "best", "last"
 AUTOSAVE = 60.0
 """Seconds between two checkpoints."""
+RARE = 1e-3
+"""Share of the foreground that must be shared for objects to be told apart there."""
 Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
 
 
@@ -84,8 +86,9 @@ def train(
     if base is not None:
         _say_what_is_ignored(training)
     normalise = (base.card.settings if base else training.settings).normalise
-    examples = yield from _prepare(data, normalise)
-    seen = windows((yield from _prepare(pick(validation, training.seed), normalise)))
+    layers = base.card.architecture.layers if base else _layers(training, data)
+    examples = yield from _prepare(data, normalise, layers)
+    seen = windows((yield from _prepare(pick(validation, training.seed), normalise, layers)))
     with enough_memory("there is no room for the network and its optimiser; take a smaller one (--backbone.filters)."):
         loop = Loop.start(training, _card(training, examples, base), examples, base)
     best = _Best(folder)
@@ -102,17 +105,32 @@ def _sparse(truth: Instances) -> Instances:
     return truth if truth.known is not None else replace(truth, known=truth.foreground)
 
 
-def _prepare(data: Labelled, normalise: Normalisation) -> Steps[list[Example]]:
+def _layers(training: Training, data: Labelled) -> int:
+    """How many objects may share a pixel: as many as do, up to three, but for a thousandth of the foreground."""
+    counts = [truth.coverage for _, truth in data]
+    most = max(map(len, counts))
+    beyond = np.sum([np.pad(c, (0, most - len(c))) for c in counts], axis=0)[::-1].cumsum()[::-1]
+    shown = max([1, *(k for k in (2, 3) if k < most and beyond[k] > RARE * beyond[1])])
+    layers = shown if training.layers == "auto" else training.layers
+    if layers + 1 < most and beyond[layers + 1]:
+        log.warning(
+            "%d pixels bear more than %d object(s), %.1f %% of the foreground; which they are is not learnt there.",
+            int(beyond[layers + 1]), layers, float(100 * beyond[layers + 1] / beyond[1]),
+        )  # fmt: skip
+    return layers
+
+
+def _prepare(data: Labelled, normalise: Normalisation, layers: int) -> Steps[list[Example]]:
     """Look at each image, to normalise it."""
     examples: list[Example] = []
     for image, truth in data:
         yield Progress("prepare", len(examples), len(data))
-        examples.append(Example(image, truth, normalise(image)))
+        examples.append(Example(image, truth, normalise(image), layers))
     return examples
 
 
 def _say_what_is_ignored(training: Training) -> None:
-    fixed = ("backbone", "features", "embedding", "coordinate_channels", "coordinate_scale", "settings")
+    fixed = ("backbone", "features", "embedding", "layers", "coordinate_channels", "coordinate_scale", "settings")
     ignored = [name for name in fixed if getattr(training, name) != getattr(Training(), name)]
     if ignored:
         log.warning("the base model brings its own %s; what was asked for is ignored.", ", ".join(ignored))
@@ -235,6 +253,7 @@ def _card(training: Training, examples: Sequence[Example], base: Model | None) -
         backbone=training.backbone,
         features=training.features,
         embedding=training.embedding,
+        layers=examples[0].layers,
         coordinate_channels=training.coordinate_channels,
         coordinate_scale=max(2.0, size / 4) if scale == "auto" else None if scale == "off" else scale,
         spacing=image.spacing,

@@ -14,6 +14,7 @@ import numpy as np
 from napari_discern.device import enough_memory, find_device, pick_precision
 from napari_discern.errors import TrainingFailed
 from napari_discern.lazy import LazyModule
+from napari_discern.losses import assign
 from napari_discern.model import Card, Model
 from napari_discern.progress import Progress
 from napari_discern.sample import Batch, Example, Sampler
@@ -121,6 +122,8 @@ class Loop:
         t, device = self.training, self.fabric.device
         image, labels, classes = (x.to(device) for x in (batch.image, batch.labels, batch.classes))
         output = self.wrapped(image)
+        if self.card.architecture.layers > 1:
+            labels = assign(output.embedding, labels)
         instance = t.loss(output.embedding, labels)
         foreground = t.foreground_loss(output.logits, classes, labels)
         loss = instance + foreground

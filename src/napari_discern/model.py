@@ -41,6 +41,8 @@ class Settings(Params):
     """How embeddings are grouped into objects."""
     foreground_threshold: float = Field(0.5, gt=0, lt=1)
     """How sure the network must be that a pixel belongs to an object."""
+    overlap_threshold: float = Field(0.5, gt=0, lt=1)
+    """How sure the network must be that a further object lies on a pixel, where objects may share pixels."""
     min_size: int = Field(0, ge=0, json_schema_extra={"unit": "px"})
     """Smaller objects are left out; pixels in 2D, voxels in 3D."""
 
@@ -80,17 +82,30 @@ class Embedded:
 
     Attributes
     ----------
-    embedding : float32 tensor of shape (E, \\*S)
+    embedding : float32 tensor of shape (E, \\*S), or (E, L, \\*S) with L > 1 layers
     probability : float32 tensor of shape (K, \\*S)
-        Probability of background (0) and of each semantic class.
+        Probability of background (0) and of each semantic class; of no, one, two... objects with several layers.
     """
 
     embedding: torch.Tensor
     probability: torch.Tensor
 
-    def foreground(self, threshold: float) -> torch.Tensor:
-        """Pixels whose probability of being background is below one minus the threshold, bool (\\*S)."""
-        return self.probability[0] < 1 - threshold
+    @property
+    def layers(self) -> int:
+        """Embeddings a pixel."""
+        return self.embedding.shape[1] if self.embedding.ndim > self.probability.ndim else 1
+
+    def foreground(self, threshold: float, overlap: float = 0.5) -> torch.Tensor:
+        """Elements that belong to an object, bool (\\*S), or (L, \\*S) with several layers.
+
+        A pixel does if its probability of being background is below one minus the threshold; its second and further
+        layers if also that of bearing fewer objects is below one minus `overlap`.
+        """
+        inside = self.probability[0] < 1 - threshold
+        if self.layers == 1:
+            return inside
+        fewer = self.probability.cumsum(0)[: self.layers]
+        return torch.cat([inside[None], inside & (fewer[1:] < 1 - overlap)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +212,10 @@ class Model:
 
 
 def find_objects(embedded: Embedded, settings: Settings) -> np.ndarray:
-    """Cluster an embedded patch into labels, uint32 (\\*S), ids 1..N.
+    """Cluster an embedded patch into labels, uint32 (L, \\*S), ids 1..N.
+
+    There is one layer where objects do not share pixels. Else an object may lie in several, but once on a pixel; see
+    `Instances.from_layers`.
 
     Raises
     ------
@@ -206,8 +224,18 @@ def find_objects(embedded: Embedded, settings: Settings) -> np.ndarray:
     """
     size = tuple(embedded.embedding.shape[1:])
     with enough_memory(f"too little memory to cluster a tile of {size} pixels; take smaller ones with --tile."):
-        labels = settings.cluster(embedded.embedding, embedded.foreground(settings.foreground_threshold)).cpu().numpy()
-    return drop_small(labels, settings.min_size)
+        inside = embedded.foreground(settings.foreground_threshold, settings.overlap_threshold)
+        labels = settings.cluster(embedded.embedding, inside)
+    return drop_small(as_layers(labels, embedded.layers), settings.min_size)
+
+
+def as_layers(labels: torch.Tensor, layers: int) -> np.ndarray:
+    """Labels of elements as uint32 (L, \\*S), in which an object lies once on a pixel."""
+    found = labels.cpu().numpy()
+    found = found[None] if layers == 1 else found
+    for upper in range(1, layers):
+        found[upper][(found[:upper] == found[upper]).any(axis=0)] = 0
+    return found
 
 
 def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:

@@ -15,10 +15,10 @@ class Output(NamedTuple):
 
     Attributes
     ----------
-    embedding : float32 tensor of shape (B, E, \\*S)
-        A point for each pixel.
+    embedding : float32 tensor of shape (B, E, \\*S), or (B, E, L, \\*S) with L > 1 layers
+        A point for each pixel, or for each object that may lie on it.
     logits : float32 tensor of shape (B, K, \\*S)
-        Scores of background (0) and the semantic classes.
+        Scores of background (0) and the semantic classes; of no, one, two... objects with several layers.
     """
 
     embedding: Tensor
@@ -34,7 +34,7 @@ class EmbeddingNetwork(nn.Module):
         self.architecture = a
         channels = a.channels + (a.ndim if a.coordinate_channels else 0)
         self.backbone = a.backbone(a.ndim, channels, a.features)
-        sizes = {"embedding": a.embedding, "foreground": a.classes + 1}
+        sizes = {"embedding": a.layers * a.embedding, "foreground": max(a.classes, a.layers) + 1}
         self.heads = nn.ModuleDict({name: _head(a.ndim, a.features, size) for name, size in sizes.items()})
 
     def forward(self, image: Tensor) -> Output:
@@ -43,6 +43,8 @@ class EmbeddingNetwork(nn.Module):
         features = self.backbone(_pad(self._with_coordinates(image), self.architecture.backbone.multiple))
         features = features[(..., *(slice(n) for n in size))]
         embedding, logits = (self.heads[name](features).float() for name in ("embedding", "foreground"))
+        if self.architecture.layers > 1:
+            embedding = embedding.unflatten(1, (self.architecture.layers, -1)).transpose(1, 2)
         return Output(self._placed(embedding), logits)
 
     def _with_coordinates(self, image: Tensor) -> Tensor:
@@ -58,9 +60,11 @@ class EmbeddingNetwork(nn.Module):
         steps = self.architecture.coordinate_steps
         if steps is None:
             return embedding
-        size = embedding.shape[2:]
+        size = embedding.shape[-len(steps) :]
         maps = [(torch.arange(n, device=embedding.device) - n / 2) * step for n, step in zip(size, steps, strict=True)]
         grid = torch.stack(torch.meshgrid(*maps, indexing="ij"))
+        if embedding.ndim > 2 + len(steps):
+            grid = grid[:, None]  # the same for all layers
         first, rest = embedding.split([len(steps), embedding.shape[1] - len(steps)], dim=1)
         return torch.cat([first + grid, rest], dim=1)
 

@@ -11,10 +11,11 @@ from napari_discern.clustering import CentreThreshold
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.lazy import LazyModule
+from napari_discern.losses import assign
 from napari_discern.metrics import Report, Score, score
-from napari_discern.model import Embedded, Model, drop_small
+from napari_discern.model import Embedded, Model, as_layers, drop_small
 from napari_discern.progress import Progress, Steps
-from napari_discern.sample import Example, Window, cut_window
+from napari_discern.sample import Example, Window, cut_window, stack_objects
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +52,7 @@ def oracle(model: Model, data: Sequence[tuple[Image, Instances]]) -> Steps[dict[
         window = cut_window(Example(image, truth, model.card.settings.normalise(image)))
         name = image.name if image.name not in scores[ROWS[0]] else f"{image.name} ({done})"
         for row, labels in zip(ROWS, _rows(model, model.embed(window.patch), window), strict=True):
-            scores[row][name] = score(Instances(labels[None]), window.truth)
+            scores[row][name] = score(Instances.from_layers(labels), window.truth)
         yield Progress("oracle", done, len(data))
     return {row: Report(found) for row, found in scores.items()}
 
@@ -73,11 +74,12 @@ def verdict(rows: dict[str, Report]) -> str:
 def _rows(model: Model, embedded: Embedded, window: Window) -> Iterator[np.ndarray]:
     """The labels of each row, uint32."""
     settings = model.card.settings
-    truth = torch.from_numpy(window.truth.planes.max(axis=0).astype(np.int64)).to(model.device)
+    truth = torch.from_numpy(stack_objects(window.truth, embedded.layers).astype(np.int64)).to(model.device)
+    truth = truth[0] if embedded.layers == 1 else assign(embedded.embedding[None], truth[None])[0]
     centres = CentreThreshold(bandwidth=settings.cluster.bandwidth)
-    for foreground in (embedded.foreground(settings.foreground_threshold), truth > 0):
+    for foreground in (embedded.foreground(settings.foreground_threshold, settings.overlap_threshold), truth != 0):
         for labels in (
             settings.cluster(embedded.embedding, foreground),
             centres(embedded.embedding, foreground, truth),
         ):
-            yield drop_small(labels.cpu().numpy(), settings.min_size)
+            yield drop_small(as_layers(labels, embedded.layers), settings.min_size)

@@ -69,11 +69,14 @@ class Example:
         Its objects.
     scaling : Scaling
         Its normalisation.
+    layers : int
+        How many objects may share a pixel.
     """
 
     image: Image
     truth: Instances
     scaling: Scaling
+    layers: int = 1
 
     def __post_init__(self) -> None:
         if self.image.spatial_shape != self.truth.shape:
@@ -84,14 +87,13 @@ class Example:
 
     @cached_property
     def targets(self) -> np.ndarray:
-        """Labels and classes, int32 (2, \\*S).
+        """The objects of each pixel, and how many there are, int32 (L + 1, \\*S).
 
-        A pixel that several objects share is foreground, but of unknown object: one embedding cannot be two. Where
-        nothing is known, so are both.
+        Of a pixel that more than L objects share it is unknown which they are: one embedding cannot be two. Where
+        nothing is known, so is all.
         """
-        shared = (self.truth.planes > 0).sum(axis=0) > 1
-        labels = np.where(shared, UNKNOWN, self.truth.planes.max(axis=0).astype(np.int32))
-        targets = np.stack([labels, self.truth.foreground]).astype(np.int32)
+        number = np.minimum((self.truth.planes > 0).sum(axis=0), self.layers)
+        targets = np.concatenate([stack_objects(self.truth, self.layers), number[None]]).astype(np.int32)
         if self.truth.known is not None:
             targets[:, ~(self.truth.known | self.truth.foreground)] = UNKNOWN
         return targets
@@ -102,9 +104,30 @@ class Example:
         return np.flatnonzero(self.truth.foreground)
 
 
+def stack_objects(truth: Instances, layers: int) -> np.ndarray:
+    """The objects of each pixel, int32 (layers, \\*S), those that there are first; unknown where there are more."""
+    planes = truth.planes.astype(np.int32)
+    if len(planes) > 1:
+        planes = np.take_along_axis(planes, np.argsort(planes == 0, axis=0, kind="stable"), axis=0)
+    stacked = planes[:layers]
+    if len(planes) > layers:
+        stacked = np.where(planes[layers] > 0, UNKNOWN, stacked)
+    missing = layers - len(stacked)
+    return np.pad(stacked, [(0, missing), *[(0, 0)] * (planes.ndim - 1)])
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Crops for one training step: image float32 (B, C, \\*S), labels and classes int64 (B, \\*S)."""
+    """Crops for one training step.
+
+    Attributes
+    ----------
+    image : float32 tensor of shape (B, C, \\*S)
+    labels : int64 tensor of shape (B, \\*S), or (B, L, \\*S) with L > 1 layers
+        Objects; see `Example.targets`.
+    classes : int64 tensor of shape (B, \\*S)
+        How many objects lie on a pixel.
+    """
 
     image: torch.Tensor
     labels: torch.Tensor
@@ -153,8 +176,9 @@ class Sampler:
     def draw(self, size: int) -> Batch:
         """A batch of `size` crops."""
         images, targets = zip(*(self._draw_one() for _ in range(size)), strict=True)
-        labels, classes = torch.stack(targets).long().sub(1).unbind(1)
-        return Batch(torch.stack(images), labels, classes)
+        stacked = torch.stack(targets).long().sub(1)
+        labels = stacked[:, :-1]
+        return Batch(torch.stack(images), labels if labels.shape[1] > 1 else labels[:, 0], stacked[:, -1])
 
     def _draw_one(self) -> tuple[torch.Tensor, torch.Tensor]:
         example = self.examples[self.random.choice(len(self.examples), p=self.chance)]

@@ -20,7 +20,7 @@ from napari_discern.instances import Instances
 from napari_discern.model import Embedded, Model, drop_small, find_objects
 from napari_discern.progress import Progress, Steps
 from napari_discern.recipe import Recipe
-from napari_discern.tiles import Mosaic
+from napari_discern.tiles import Mosaic, Patchwork
 
 log = logging.getLogger(__name__)
 Measures: TypeAlias = dict[str, np.ndarray]
@@ -69,10 +69,12 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     _warn_of_spacing(image, model)
     patches, tile = _Patches(image, recipe), recipe.cut(model.card)
     if patches.fit(*tile):
-        labels, measures = yield from _whole(patches, model, recipe)
+        found = yield from _whole(patches, model, recipe)
+    elif model.card.architecture.layers > 1:
+        found = yield from _pieced(patches, model, recipe, *tile)
     else:
-        labels, measures = yield from _tiled(patches, model, recipe, *tile)
-    return Instances(labels[None], image.spatial_axes, image.spacing, image.unit, measures)
+        found = yield from _tiled(patches, model, recipe, *tile)
+    return replace(found, axes=image.spatial_axes, spacing=image.spacing, unit=image.unit)
 
 
 def embed(image: Image, model: Model, recipe: Recipe) -> Embedded:
@@ -94,9 +96,15 @@ def embed(image: Image, model: Model, recipe: Recipe) -> Embedded:
     return replace(model, precision=recipe.precision).embed(patches.read())
 
 
-def measure(embedded: Embedded, labels: np.ndarray) -> Measures:
-    """Columns of the objects' table that the embedding gives: score, spread and gap; see `Margins`."""
-    found = margins(embedded.embedding, labels)
+def measure(embedded: Embedded, layers: np.ndarray) -> Measures:
+    """Columns of the objects' table that the embedding gives: score, spread and gap; see `Margins`.
+
+    Parameters
+    ----------
+    layers : uint32 array of shape (L, \\*S)
+        As `find_objects` gives them.
+    """
+    found = margins(embedded.embedding, layers if embedded.layers > 1 else layers[0])
     return {"score": found.score, "spread": found.spread, "gap": found.gap}
 
 
@@ -119,32 +127,50 @@ class _Patches:
         return self.scaling(self.image.read(place))
 
 
-def _whole(patches: _Patches, model: Model, recipe: Recipe) -> Steps[tuple[np.ndarray, Measures]]:
-    """The labels of a region that fits in one tile."""
+def _whole(patches: _Patches, model: Model, recipe: Recipe) -> Steps[Instances]:
+    """The objects of a region that fits in one tile."""
     yield Progress("segment", 0, 1)
     embedded = model.embed(patches.read())
     labels = find_objects(embedded, recipe)
-    measures = measure(embedded, labels)
+    found = Instances.from_layers(labels, measures=measure(embedded, labels))
     yield Progress("segment", 1, 1)
-    return labels, measures
+    return found
 
 
 def _tiled(
     patches: _Patches, model: Model, recipe: Recipe, tile: Sequence[int], halo: Sequence[int]
-) -> Steps[tuple[np.ndarray, Measures]]:
-    """The labels of a larger region, tile by tile, stitched; small objects are left out of the whole."""
+) -> Steps[Instances]:
+    """The objects of a larger region, tile by tile, stitched; small objects are left out of the whole."""
     all_sizes = recipe.model_copy(update={"min_size": 0})
     with _scratch() as folder:
         mosaic, census = Mosaic(folder, patches.shape, tile, halo), _Census()
         yield Progress("segment", 0, len(mosaic))
         for done, part in enumerate(mosaic.tiles(), start=1):
             embedded = model.embed(patches.read(part.region))
-            labels = find_objects(embedded, all_sizes)
-            census.add(part.region, labels, measure(embedded, labels))
-            part.write(labels)
+            layers = find_objects(embedded, all_sizes)
+            census.add(part.region, layers[0], measure(embedded, layers))
+            part.write(layers[0])
             yield Progress("segment", done, len(mosaic))
         labels = drop_small(mosaic.read(), recipe.min_size)
-        return labels, census.measures(labels)
+        return Instances(labels[None], measures=census.measures(labels))
+
+
+def _pieced(
+    patches: _Patches, model: Model, recipe: Recipe, tile: Sequence[int], halo: Sequence[int]
+) -> Steps[Instances]:
+    """The same for objects that may share pixels."""
+    all_sizes = recipe.model_copy(update={"min_size": 0})
+    patchwork, values = Patchwork(patches.shape, tile, halo), []
+    yield Progress("segment", 0, len(patchwork))
+    for done, part in enumerate(patchwork.tiles(), start=1):
+        embedded = model.embed(patches.read(part.region))
+        layers = find_objects(embedded, all_sizes)
+        values.append(measure(embedded, layers))
+        part.write(layers)
+        yield Progress("segment", done, len(patchwork))
+    found, owner = patchwork.read(recipe.min_size)
+    weights = np.array([p.mask.sum() for p in patchwork.pieces], float)
+    return replace(found, measures=_combined(owner, weights, values, found.n))
 
 
 def _warn_of_spacing(image: Image, model: Model) -> None:
@@ -186,17 +212,25 @@ class _Census:
         """The measures of the objects of the whole image: means over their tiles by pixels, of gaps the least."""
         places, weights = np.concatenate(self.places), np.concatenate(self.weights)
         owner = labels[tuple(places.T)].astype(np.int64)
-        known = owner > 0
-        owner, weights, number = owner[known] - 1, weights[known], int(labels.max(initial=0))
-        total = np.maximum(np.bincount(owner, weights, number), 1)
-        columns = {name: np.concatenate([v[name] for v in self.values])[known] for name in ("score", "spread", "gap")}
-        means = {
-            name: (np.bincount(owner, weights * columns[name], number) / total).astype(np.float32)
-            for name in ("score", "spread")
-        }
-        gap = np.full(number, np.inf, np.float32)
-        np.minimum.at(gap, owner, columns["gap"])
-        return {**means, "gap": gap}
+        return _combined(owner, weights, self.values, int(labels.max(initial=0)))
+
+
+def _combined(owner: np.ndarray, weights: np.ndarray, values: Sequence[Measures], number: int) -> Measures:
+    """Measures of so many objects from those of their parts: means by weight, of gaps the least.
+
+    `owner` is the id of the object that a part belongs to, 0 where it was left out.
+    """
+    known = owner > 0
+    owner, weights = owner[known] - 1, weights[known]
+    total = np.maximum(np.bincount(owner, weights, number), 1)
+    columns = {name: np.concatenate([v[name] for v in values])[known] for name in ("score", "spread", "gap")}
+    means = {
+        name: (np.bincount(owner, weights * columns[name], number) / total).astype(np.float32)
+        for name in ("score", "spread")
+    }
+    gap = np.full(number, np.inf, np.float32)
+    np.minimum.at(gap, owner, columns["gap"])
+    return {**means, "gap": gap}
 
 
 @contextmanager

@@ -59,6 +59,8 @@ class Training(Params):
     """Features a pixel between backbone and heads; a base model brings its own."""
     embedding: int = Field(16, ge=2)
     """Dimensions of the embedding; a base model brings its own."""
+    layers: Annotated[int, Field(ge=1, le=3)] | Literal["auto"] = "auto"
+    """Objects that may share a pixel; auto takes as many as the labels show. A base model brings its own."""
     coordinate_channels: bool = False
     """Pixel coordinates as input channels; a base model brings its own."""
     coordinate_scale: Annotated[float, Field(gt=0)] | Literal["auto", "off"] = "auto"

@@ -67,7 +67,8 @@ def choose(
     best = model.card.settings
     top = yield from _mean(embedded, seen, best, Progress("choose settings", 0, 1))
     areas = np.concatenate([w.truth.areas for w in seen])
-    trials, known = list(_trials(best, float(np.median(areas)) if len(areas) else 0.0)), [best]
+    layers = model.card.architecture.layers
+    trials, known = list(_trials(best, float(np.median(areas)) if len(areas) else 0.0, layers)), [best]
     for done, change in enumerate(trials):
         if time.monotonic() > deadline:
             log.warning("time is up: %d of %d settings were not tried.", len(trials) - done, len(trials))
@@ -82,12 +83,14 @@ def choose(
     return best, {"S_mean": top}
 
 
-def _trials(start: Settings, middle: float) -> Iterator[dict[str, Any]]:
+def _trials(start: Settings, middle: float, layers: int) -> Iterator[dict[str, Any]]:
     """One change after another, each value near to the one at the start first, in case time does not do for all."""
     bandwidths = [{"bandwidth": b} for b in _nearest_first(BANDWIDTHS, start.cluster.bandwidth)]
     yield from bandwidths
     yield from ({"min_size": round(s * middle)} for s in MIN_SIZES)
     yield from ({"foreground_threshold": f} for f in _nearest_first(FOREGROUND_THRESHOLDS, start.foreground_threshold))
+    if layers > 1:
+        yield from ({"overlap_threshold": f} for f in _nearest_first(FOREGROUND_THRESHOLDS, start.overlap_threshold))
     yield from bandwidths
 
 
@@ -112,4 +115,4 @@ def _mean(embedded: Sequence[Embedded], seen: Sequence[Window], settings: Settin
 
 def _score(embedded: Embedded, window: Window, settings: Settings) -> float:
     found = find_objects(embedded, settings)
-    return score(Instances(found[None]), window.truth).S_mean
+    return score(Instances.from_layers(found), window.truth).S_mean

@@ -51,7 +51,7 @@ class Found:
         labels = find_objects(embedded, recipe)
         image, measures = wish.source.image(wish.places[0]), measure(embedded, labels) if measured else {}
         where = {"axes": image.spatial_axes, "spacing": image.spacing, "unit": image.unit}
-        objects = Instances(labels[None], measures=measures, **where)
+        objects = Instances.from_layers(labels, measures=measures, **where)
         return cls(wish, recipe, (objects,), embedded)
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:

@@ -129,7 +129,7 @@ def _with_preview(steps: Steps[Model], screen: Screen | None) -> Steps[Model]:
                 model = progress.peek()
                 if patch is None:
                     patch = model.card.settings.normalise(screen.image)(screen.image.read(screen.box))
-                labels = find_objects(model.embed(patch), model.card.settings)
+                labels = find_objects(model.embed(patch), model.card.settings)[0]
                 yield Preview(
                     progress.stage, progress.done, progress.total, progress.values, labels=labels, screen=screen
                 )
@@ -149,6 +149,6 @@ def _own_score(model: Model, data: Labelled) -> Steps[float]:
     for k, (image, truth) in enumerate(data):
         yield Progress("score", k, len(data))
         settings = model.card.settings
-        labels = find_objects(model.embed(settings.normalise(image)(image.read())), settings)
-        scores[str(k)] = score(Instances(labels[None]), truth)
+        found = Instances.from_layers(find_objects(model.embed(settings.normalise(image)(image.read())), settings))
+        scores[str(k)] = score(found, truth)
     return float(Report(scores).pooled.S[0.5])

@@ -38,9 +38,9 @@ class Foreground(Params):
         logits : float tensor of shape (B, K, \\*S)
             Scores of background (0) and the semantic classes.
         classes : int64 tensor of shape (B, \\*S)
-            True class of each pixel; 0 is background, -1 unknown (no loss there).
-        labels : int64 tensor of shape (B, \\*S)
-            Objects, whose borders get the extra weight.
+            True class of each pixel, or the number of objects on it; 0 is background, -1 unknown (no loss there).
+        labels : int64 tensor of shape (B, \\*S) or (B, L, \\*S)
+            Objects, whose borders get the extra weight; L of them where pixels are shared.
 
         Returns
         -------
@@ -48,7 +48,8 @@ class Foreground(Params):
         """
         logits = logits.float()
         known = classes >= 0
-        weight = known * (1 + self.boundary * _border(labels))
+        border = _border(labels.flatten(0, -classes.ndim)).view(labels.shape)
+        weight = known * (1 + self.boundary * (border if labels.ndim == classes.ndim else border.amax(1)))
         truth = classes.clamp_min(0)
         entropy = torch.nn.functional.cross_entropy(logits, truth, reduction="none")
         loss = (entropy * weight).sum() / weight.sum().clamp_min(1)

@@ -19,8 +19,10 @@ from napari_discern.synthetic.nuclei import Nuclei3D
 from napari_discern.synthetic.rosette import Rosette
 from napari_discern.synthetic.scene import Scene
 from napari_discern.synthetic.sticks import Sticks
+from napari_discern.synthetic.translucent import Translucent
+from napari_discern.synthetic.worms import Worms
 
-Synthetic: TypeAlias = Annotated[Sticks | Rosette | Cells | Nuclei3D, Field(discriminator="kind")]
+Synthetic: TypeAlias = Annotated[Sticks | Rosette | Cells | Nuclei3D | Translucent | Worms, Field(discriminator="kind")]
 """Any kind of synthetic picture, told apart by `kind`."""
 
-__all__ = ["Canvas", "Cells", "Nuclei3D", "Rosette", "Scene", "Sticks", "Synthetic"]
+__all__ = ["Canvas", "Cells", "Nuclei3D", "Rosette", "Scene", "Sticks", "Synthetic", "Translucent", "Worms"]

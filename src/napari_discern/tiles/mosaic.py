@@ -1,4 +1,4 @@
-"""Tiles: cores that partition an image, each grown by a halo, and their stitching into one label image.
+"""Mosaic: the tiles of an image, and their stitching into one label image.
 
 The stitching is ngio's: every tile banks the labels of its grown region, objects of two tiles that agree
 over the pixels that both saw become one, and ids are made 1..N at the end.
