@@ -1,9 +1,9 @@
 """Train from scratch, segment and score: the three commands of the README, on one set.
 
     python benchmarks/accuracy.py dsb2018 --data DIR [--minutes 30] [--out DIR]
-    python benchmarks/accuracy.py sticks [--minutes 15] [--out DIR]
+    python benchmarks/accuracy.py sticks|translucent|worms [--minutes 15] [--out DIR]
 
-DIR holds train/ and val/, each with images/ and labels/ (or masks/). `sticks` draws its own: 200 images to learn
+DIR holds train/ and val/, each with images/ and labels/ (or masks/). The last three draw their own: 200 images to learn
 from and 40 others to score. Training sees val only to choose weights and settings, as `train --val-images` does.
 """
 
@@ -16,21 +16,24 @@ from pathlib import Path
 
 from napari_discern import io
 from napari_discern.cli import main as discern
-from napari_discern.synthetic import Sticks
+from napari_discern.synthetic import Scene, Sticks, Translucent, Worms
 
 FLAGS: dict[str, list[str]] = {
     "dsb2018": [],
     "sticks": ["--backbone.levels", "5"],  # sticks are long: see far
+    "translucent": [],
+    "worms": [],
 }
+SCENES: dict[str, Scene] = {"sticks": Sticks(), "translucent": Translucent(), "worms": Worms()}
 
 
-def draw_sticks(folder: Path) -> Path:
-    """Scattered sticks on disk, the same ones every time."""
+def draw(scene: Scene, folder: Path) -> Path:
+    """Synthetic pictures on disk, the same ones every time."""
     for part, seeds in (("train", range(200)), ("val", range(10_000, 10_040))):
         for seed in seeds:
-            image, truth = Sticks()(seed)
+            image, truth = scene(seed)
             io.write_image(folder / part / "images" / f"{seed}.png", image, overwrite=True)
-            io.write_labels(folder / part / "labels" / f"{seed}.tif", truth, overwrite=True)
+            io.write_masks(folder / part / "masks" / f"{seed}.npz", truth, overwrite=True)
     return folder
 
 
@@ -43,7 +46,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("accuracy"))
     known, flags = parser.parse_known_args()
     out = known.out / known.name
-    data = known.data or draw_sticks(known.out / "sticks_data")
+    data = known.data or draw(SCENES[known.name], known.out / f"{known.name}_data")
     truth = "labels" if (data / "train" / "labels").is_dir() else "masks"
     train, val = ([str(data / part / kind) for kind in ("images", truth)] for part in ("train", "val"))
     start = time.monotonic()
@@ -58,6 +61,9 @@ def main() -> None:
     mean = json.loads(scores.read_text())["mean"]
     print(f"{known.name}: S(0.5) {mean['S']['0.50']:.3f}, mean S(0.5..0.9) {mean['S_mean']:.3f}, "
           f"SBD {mean['SBD']:.3f}, |DiC| {mean['DiC']:.2f} after {minutes:.1f} minutes of training")  # fmt: skip
+    shared = mean["sharing"]
+    print(f"S(0.7) {mean['S']['0.70']:.3f}, mean IoU {shared['mean_iou']:.3f}, overlap pixels recall "
+          f"{shared['overlap_recall']:.3f}, objects missed {shared['object_fnr']:.3f}")  # fmt: skip
 
 
 def run(arguments: list[str]) -> None:

@@ -335,7 +335,7 @@ def report() -> Report:
     return Report({"first": score(FOUND, TRUTH), "second": score(flat("1111"), flat("aaab"))})
 
 
-KEYS = ["S", "S_mean", "SBD", "DiC", "foreground_dice", "PQ", "SEG"]
+KEYS = ["S", "S_mean", "SBD", "DiC", "foreground_dice", "PQ", "SEG", "sharing"]
 
 
 def test_json_has_the_layout_that_others_read() -> None:
@@ -417,3 +417,35 @@ class TestPartlyKnownTruth:
         found[4:, 8:] = 2
         known = (truth > 0) | (found == 2)
         assert score(Instances.from_labels(found), Instances.from_labels(truth, known=known)).S[0.5] == 0.5
+
+
+def test_cells_that_share_pixels_are_scored_as_the_challenge_does() -> None:
+    """Two true cells of 20 pixels that share 8; one found with 18 of its pixels and 2 others, one hardly."""
+    truth, found = np.zeros((2, 10, 10), bool), np.zeros((2, 10, 10), bool)
+    truth[0, :4, :5], truth[1, 2:6, 1:6] = True, True
+    found[0, :4, :5], found[1, 2:4, 1:4] = True, True
+    found[0, 0, :2], found[0, 9, :2] = False, True
+    result = score(Instances.from_masks(found), Instances.from_masks(truth)).sharing
+    figures = result.figures()
+    assert (result.n_truth, result.n_good) == (2, 1)
+    assert figures["well_found_dice"] == pytest.approx(2 * 18 / 40)
+    assert figures["object_fnr"] == 0.5
+    assert figures["pixel_tpr"] == pytest.approx(18 / 20)
+    assert figures["pixel_fpr"] == pytest.approx(2 / 80)
+    assert figures["mean_iou"] == pytest.approx((18 / 22 + 6 / 20) / 2)
+    assert figures["overlap_recall"] == pytest.approx(6 / 8)
+
+
+def test_of_no_object_nothing_is_wrong_with_its_sharing() -> None:
+    nothing = Instances(np.zeros((1, 4, 4), np.uint32))
+    figures = score(nothing, nothing).sharing.figures()
+    assert list(figures.values()) == [1, 0, 1, 0, 1, 1]
+
+
+def test_sharing_is_pooled_by_counts() -> None:
+    masks = np.zeros((2, 6, 6), bool)
+    masks[0, :4], masks[1, 2:] = True, True
+    both, one = Instances.from_masks(masks), Instances.from_masks(masks[:1])
+    pooled = pool([score(both, both), score(one, both)]).sharing.figures()
+    assert pooled["overlap_recall"] == 0.5
+    assert pooled["object_fnr"] == 0.25

@@ -129,6 +129,22 @@ class Instances:
         )
         return cls(planes.astype(np.uint32), **where)
 
+    @classmethod
+    def from_painted(cls, layers: np.ndarray, **where: Any) -> Instances:
+        """From label layers (L, \\*S) of any integer dtype, as people paint them: an id is one object in all of them.
+
+        Where an object is covered by another, its covered part is painted in the next layer.
+
+        Raises
+        ------
+        BadArgument
+            If the labels are not integers, or negative.
+        """
+        found = _renumber(_integers(layers))
+        for upper in range(1, len(found)):
+            found[upper][(found[:upper] == found[upper]).any(axis=0)] = 0
+        return cls.from_layers(found, **where)
+
     @property
     def n(self) -> int:
         """Number of objects."""

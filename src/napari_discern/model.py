@@ -28,8 +28,8 @@ else:
     torch = LazyModule("torch")
 
 CARD, WEIGHTS = "card.json", "weights.safetensors"
-BLOCK = 1 << 24
-"""Pixels that are renumbered at a time."""
+BLOCK = 1 << 22
+"""Pixels that are renumbered at a time; an index takes eight bytes a pixel."""
 
 
 class Settings(Params):
@@ -238,14 +238,19 @@ def as_layers(labels: torch.Tensor, layers: int) -> np.ndarray:
     return found
 
 
-def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:
-    """Leave out objects of fewer pixels and number the others 1..N; uint32."""
-    parts = np.array_split(labels, max(1, labels.size // BLOCK))  # an index takes eight bytes a pixel
-    size = np.sum([np.bincount(part.ravel(), minlength=int(labels.max(initial=0)) + 1) for part in parts], axis=0)
+def drop_small(labels: np.ndarray, min_size: int, in_place: bool = False) -> np.ndarray:
+    """Leave out objects of fewer pixels and number the others 1..N; uint32, in the same array if asked for."""
+    flat = labels.reshape(-1)
+    kept = flat if in_place else np.empty_like(flat)
+    parts = [slice(start, start + BLOCK) for start in range(0, max(1, len(flat)), BLOCK)]
+    number = int(labels.max(initial=0)) + 1
+    size = np.sum([np.bincount(flat[part], minlength=number) for part in parts], axis=0)
     keep = size >= max(1, min_size)
     keep[:1] = False
     ids = (np.cumsum(keep) * keep).astype(np.uint32)
-    return np.concatenate([ids[part] for part in parts])
+    for part in parts:
+        kept[part] = ids[flat[part]]
+    return kept.reshape(labels.shape)
 
 
 def read_card(path: Path) -> Card:

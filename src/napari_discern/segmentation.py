@@ -44,7 +44,7 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     Yields
     ------
     Progress
-        One a tile.
+        Two a tile: embedded, and clustered.
 
     Returns
     -------
@@ -131,6 +131,7 @@ def _whole(patches: _Patches, model: Model, recipe: Recipe) -> Steps[Instances]:
     """The objects of a region that fits in one tile."""
     yield Progress("segment", 0, 1)
     embedded = model.embed(patches.read())
+    yield Progress("segment", 0.5, 1)
     labels = find_objects(embedded, recipe)
     found = Instances.from_layers(labels, measures=measure(embedded, labels))
     yield Progress("segment", 1, 1)
@@ -147,11 +148,12 @@ def _tiled(
         yield Progress("segment", 0, len(mosaic))
         for done, part in enumerate(mosaic.tiles(), start=1):
             embedded = model.embed(patches.read(part.region))
+            yield Progress("segment", done - 0.5, len(mosaic))
             layers = find_objects(embedded, all_sizes)
             census.add(part.region, layers[0], measure(embedded, layers))
             part.write(layers[0])
             yield Progress("segment", done, len(mosaic))
-        labels = drop_small(mosaic.read(), recipe.min_size)
+        labels = drop_small(mosaic.read(), recipe.min_size, in_place=True)
         return Instances(labels[None], measures=census.measures(labels))
 
 
@@ -164,6 +166,7 @@ def _pieced(
     yield Progress("segment", 0, len(patchwork))
     for done, part in enumerate(patchwork.tiles(), start=1):
         embedded = model.embed(patches.read(part.region))
+        yield Progress("segment", done - 0.5, len(patchwork))
         layers = find_objects(embedded, all_sizes)
         values.append(measure(embedded, layers))
         part.write(layers)

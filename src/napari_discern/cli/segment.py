@@ -25,6 +25,8 @@ from napari_discern.recipe import Recipe
 from napari_discern.segmentation import segment
 
 RECIPE = "recipe.toml"
+MASKS = {"npz": ".npz", "tif": ".masks.tif", "planes": ".planes.tif", "coco": ".coco.json"}
+"""Ways to write objects that share pixels, and the suffix of each."""
 RECORDS = ("weights_sha256", "version")
 """Fields of a recipe that say what made it; they are no wishes."""
 
@@ -36,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders, or patterns such as 'scans/*.tif'")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for STEM.tif, STEM.csv, recipe")
     parser.add_argument("--recipe", type=Path, metavar="FILE", help="do as this recipe says, such as DIR/recipe.toml")
+    parser.add_argument(
+        "--masks", choices=MASKS, default="npz", help="how objects that share pixels are written [default npz]"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace results that are there")
     add_flags(parser, Recipe, "recipe", skip=RECORDS)
 
@@ -46,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     _check_names(images, args.out)
     refuse_existing((old for path in images for old in _outputs(path, args.out)), args.overwrite)
     recipe = plan(args.recipe, given(args))
-    folder = Folder(args.out, recipe, args.overwrite)
+    folder = Folder(args.out, recipe, args.overwrite, MASKS[args.masks])
     folder.refuse_mixture([io.stem(path) for path in images])
     work = Work(folder, zoo.load_model(recipe.model, recipe.device))
     try:
@@ -104,7 +109,7 @@ def _read_recipe(file: Path) -> dict[str, Any]:
 def _outputs(image: Path, out: Path) -> Iterable[Path]:
     """The results of an image that are, or may be, in the folder; of each of its time points as well."""
     stem = io.stem(image)
-    yield from (out / f"{stem}{suffix}" for suffix in (".tif", ".npz", ".csv"))
+    yield from (out / f"{stem}{suffix}" for suffix in (".tif", ".csv", *MASKS.values()))
     yield from out.glob(f"{glob.escape(stem)}_t[0-9][0-9][0-9][0-9].*")
 
 
@@ -115,7 +120,7 @@ def _check_names(images: list[Path], out: Path) -> None:
         other = seen.setdefault(io.stem(path), path)
         if other is not path:
             raise BadArgument(f"{other} and {path} have one stem, so their results would. Rename one, or do it apart.")
-    results = {(out / f"{stem}{suffix}").resolve() for stem in seen for suffix in (".tif", ".npz")}
+    results = {(out / f"{stem}{suffix}").resolve() for stem in seen for suffix in (".tif", *MASKS.values())}
     for path in images:
         if path.resolve() in results:
             raise BadArgument(f"the labels of {path} would lie on the image itself. Choose another folder than {out}.")
@@ -128,6 +133,7 @@ class Folder:
     path: Path
     recipe: Recipe
     overwrite: bool
+    masks: str = MASKS["npz"]
 
     def __post_init__(self) -> None:
         if self.path.exists() and not self.path.is_dir():
@@ -154,14 +160,13 @@ class Folder:
         if self._recipe() != self.recipe.to_toml():
             write_text(self.path / RECIPE, self.recipe.to_toml(), self.overwrite)
         io.write_features(self.path / f"{name}.csv", objects, self.overwrite)
-        labels, masks = self.path / f"{name}.tif", self.path / f"{name}.npz"
-        if len(objects.planes) == 1:
-            io.write_labels(labels, objects, self.overwrite)
-            masks.unlink(missing_ok=True)
-            return labels
-        io.write_masks(masks, objects, self.overwrite)
-        labels.unlink(missing_ok=True)
-        return masks
+        flat = len(objects.planes) == 1
+        written = self.path / f"{name}{'.tif' if flat else self.masks}"
+        (io.write_labels if flat else io.write_masks)(written, objects, self.overwrite)
+        for suffix in (".tif", *MASKS.values()):
+            if written.name != f"{name}{suffix}":
+                (self.path / f"{name}{suffix}").unlink(missing_ok=True)
+        return written
 
     def _recipe(self) -> str | None:
         file = self.path / RECIPE

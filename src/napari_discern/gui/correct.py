@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 from napari_discern.errors import BadArgument
 from napari_discern.gui.layers import RECIPE, fly_to
 from napari_discern.gui.message import Message
+from napari_discern.gui.planes import Planes, Where
 from napari_discern.gui.session import Session
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ KEYS = {
 
 
 class Correct(QWidget):
-    """Six buttons, and keys for each while the layer is active."""
+    """Six buttons, and keys for each while the layer, or one of its planes, is active."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.layer: Labels | None = None
-        self._steps: list[tuple[str, int]] = []
+        self.planes: Planes | None = None
+        self._steps: list[tuple[str, int, list[Labels]]] = []
         self._waiting: Callable[..., Any] | None = None
         self.count, self.message = QLabel(), Message()
         grid = QGridLayout()
@@ -56,15 +57,16 @@ class Correct(QWidget):
     @property
     def accepted(self) -> set[int]:
         """Ids of the objects that were accepted."""
-        return set(self.layer.metadata.get(ACCEPTED, ())) if self.layer is not None else set()
+        return set(self.planes.front.metadata.get(ACCEPTED, ())) if self.planes is not None else set()
 
     def follow(self, layer: Labels | None) -> None:
-        """Work on this layer from now on."""
-        if layer is not self.layer:
-            self.layer, self._steps = layer, []
-            if layer is not None:
+        """Work on this layer and its further planes from now on."""
+        planes = Planes.of(layer) if layer is not None else None
+        if planes is not self.planes:
+            self.planes, self._steps = planes, []
+            for plane in planes.layers if planes is not None else ():
                 for name, (key, _, _) in KEYS.items():
-                    layer.bind_key(key, lambda _, name=name: self.do(name), overwrite=True)
+                    plane.bind_key(key, lambda _, name=name: self.do(name), overwrite=True)
         for button in self.buttons.values():
             button.setEnabled(layer is not None)
         self._tell()
@@ -81,11 +83,10 @@ class Correct(QWidget):
 
     def queue(self) -> list[int]:
         """Ids still to check, the lowest score first."""
-        layer = self._layer()
-        table = layer.features
+        front, there = self._there().front, self._there().ids()
+        table = front.features
         if "score" not in table:
-            raise BadArgument(f"layer {layer.name!r} has no scores; find its objects first (Segment).")
-        there = set(np.unique(layer.data).tolist())
+            raise BadArgument(f"layer {front.name!r} has no scores; find its objects first (Segment).")
         order = table.sort_values("score")["index"].astype(int)
         return [i for i in order if i in there and i not in self.accepted]
 
@@ -94,7 +95,14 @@ class Correct(QWidget):
         self._refuse_locked(one, other)
         if one == other:
             raise BadArgument("that is the same object; click the one that it belongs with.")
-        self._paint(self._where(other), one, "merge")
+        planes = self._there()
+        (here, mine), (there, theirs) = planes.find(one), planes.find(other)
+        both = tuple(np.concatenate(pair) for pair in zip(mine, theirs, strict=True))
+        fits = here if there is here else planes.room(both, (one, other))
+        if fits is None:
+            raise BadArgument("another object lies between the two in every plane; delete or move that one first.")
+        gone = [(layer, where, 0) for layer, where in ((here, mine), (there, theirs)) if layer is not fits]
+        self._paint([*gone, (fits, both, one)], one, "merge")
 
     def split(self, label: int, start: np.ndarray, end: np.ndarray) -> int:
         """Give the part of an object on one side of a line a new id, and return it.
@@ -105,15 +113,16 @@ class Correct(QWidget):
             The line along the two axes that are shown, in pixels. In a volume the cut goes straight through.
         """
         self._refuse_locked(label)
-        where = self._where(label)
-        axes = list(self._layer()._slice_input.displayed[-2:])
+        planes = self._there()
+        layer, where = planes.find(label)
+        axes = list(layer._slice_input.displayed[-2:])
         y, x = (where[a] for a in axes)
         side = (end[0] - start[0]) * (x - start[1]) - (end[1] - start[1]) * (y - start[0]) > 0
         if side.all() or not side.any():
             raise BadArgument("the line does not cross the object; draw it from one side to the other.")
         part = side if side.sum() <= len(side) / 2 else ~side
-        new = int(self._layer().data.max()) + 1
-        self._paint(tuple(w[part] for w in where), new, "split")
+        new = planes.top + 1
+        self._paint([(layer, tuple(w[part] for w in where), new)], new, "split")
         return new
 
     def _next(self) -> None:
@@ -121,11 +130,11 @@ class Correct(QWidget):
         if not waiting:
             self.message.say("All objects are checked.")
             return
-        layer = self._layer()
-        now = layer.selected_label
+        planes = self._there()
+        now = planes.front.selected_label
         label = waiting[(waiting.index(now) + 1) % len(waiting)] if now in waiting else waiting[0]
-        layer.selected_label = label
-        where = self._where(label)
+        planes.front.selected_label = label
+        layer, where = planes.find(label)
         fly_to(self.session.viewer, layer, [w.mean() for w in where])
         extent = max(np.ptp(w) + 1 for w in where[-2:]) * abs(float(layer.scale[-1]))
         camera = self.session.viewer.scene.camera
@@ -136,7 +145,7 @@ class Correct(QWidget):
     def _accept(self) -> None:
         label = self._chosen()
         self._toggle(label)
-        self._steps.append(("accept", label))
+        self._steps.append(("accept", label, []))
         if label in self.accepted:
             self._next()
 
@@ -144,7 +153,7 @@ class Correct(QWidget):
         label = self._chosen()
         self._refuse_locked(label)
         self.message.say("Click the object that belongs with it.")
-        self._on_click(lambda start, _: self.merge(label, self._at(start)))
+        self._on_click(lambda start, _: self.merge(label, self._at(start, label)))
 
     def _split(self) -> None:
         label = self._chosen()
@@ -156,44 +165,39 @@ class Correct(QWidget):
     def _delete(self) -> None:
         label = self._chosen()
         self._refuse_locked(label)
-        self._paint(self._where(label), 0, "delete")
+        self._paint([(*self._there().find(label), 0)], 0, "delete")
 
     def _undo(self) -> None:
         if not self._steps:
             raise BadArgument("there is nothing to take back here; Ctrl-Z takes back what was painted.")
-        what, label = self._steps.pop()
+        what, label, painted = self._steps.pop()
         if what == "accept":
             self._toggle(label)
-        else:
-            self._layer().undo()
+        for layer in reversed(painted):
+            layer.undo()
 
-    def _layer(self) -> Labels:
-        if self.layer is None or self.layer not in self.session.viewer.layers:
+    def _there(self) -> Planes:
+        if self.planes is None or any(layer not in self.session.viewer.layers for layer in self.planes.layers):
             raise BadArgument("there is no result to correct; find objects first (Segment).")
-        return self.layer
+        return self.planes
 
     def _chosen(self) -> int:
-        layer = self._layer()
-        label = int(layer.selected_label)
-        if label == 0 or not (np.asarray(layer.data) == label).any():
+        label = int(self._there().front.selected_label)
+        if label not in self._there().ids():
             raise BadArgument("no object is chosen. Press N, or pick one with napari's dropper (key 5 or L).")
         return label
 
-    def _at(self, point: np.ndarray) -> int:
-        layer = self._layer()
-        index = tuple(np.round(point).astype(int))
-        inside = all(0 <= i < n for i, n in zip(index, layer.data.shape, strict=True))
-        label = int(layer.data[index]) if inside else 0
-        if label == 0:
+    def _at(self, point: np.ndarray, but: int) -> int:
+        """The object at a point, another than this one if there are several."""
+        found = self._there().at(tuple(np.round(point).astype(int).tolist()))
+        if not found:
             raise BadArgument("there is no object at that place; click on one.")
-        return label
+        return next((label for label in found if label != but), found[0])
 
-    def _where(self, label: int) -> tuple[np.ndarray, ...]:
-        return np.nonzero(np.asarray(self._layer().data) == label)
-
-    def _paint(self, where: tuple[np.ndarray, ...], value: int, what: str) -> None:
-        self._layer().data_setitem(where, value)
-        self._steps.append((what, value))
+    def _paint(self, changes: Sequence[tuple[Labels, Where, int]], label: int, what: str) -> None:
+        for layer, where, value in changes:
+            layer.data_setitem(where, value)
+        self._steps.append((what, label, [layer for layer, _, _ in changes]))
 
     def _refuse_locked(self, *labels: int) -> None:
         locked = [label for label in labels if label in self.accepted]
@@ -202,7 +206,8 @@ class Correct(QWidget):
 
     def _on_click(self, use: Callable[[np.ndarray, np.ndarray], object]) -> None:
         """Take the next click or drag on the layer; the camera stays where it is meanwhile."""
-        layer = self._layer()
+        active = self.session.viewer.layers.selection.active
+        layer = active if active in self._there().layers else self._there().front
 
         def wait(layer: Labels, event: Any) -> Iterator[None]:
             start = np.asarray(layer.world_to_data(event.position))
@@ -218,31 +223,32 @@ class Correct(QWidget):
                 self.message.blame(error)
             self._tell()
 
-        self._before = layer.mode
+        self._before, self._on = layer.mode, layer
         layer.mode = "pan_zoom"
         layer.mouse_pan = False
         layer.mouse_drag_callbacks.append(wait)
         self._waiting = wait
 
     def _forget_click(self) -> None:
-        if self._waiting is not None and self.layer is not None:
-            self.layer.mouse_drag_callbacks.remove(self._waiting)
-            self.layer.mouse_pan = True
-            self.layer.mode = self._before
+        if self._waiting is not None:
+            self._on.mouse_drag_callbacks.remove(self._waiting)
+            self._on.mouse_pan = True
+            self._on.mode = self._before
         self._waiting = None
 
     def _toggle(self, label: int) -> None:
         """Accept an object, or take that back."""
-        layer = self._layer()
-        layer.metadata[ACCEPTED] = sorted(self.accepted ^ {label})
-        table = layer.features.copy()
+        planes = self._there()
+        planes.front.metadata[ACCEPTED] = sorted(self.accepted ^ {label})
+        table = planes.front.features.copy()
         if "index" in table:
             table[ACCEPTED] = table["index"].isin(self.accepted)
-            layer.features = table
+            for layer in planes.layers:
+                layer.features = table
 
     def _tell(self) -> None:
-        if self.layer is None:
+        if self.planes is None:
             self.count.setText("")
             return
-        total = len(np.unique(self.layer.data)) - 1 if RECIPE in self.layer.metadata else 0
+        total = len(self.planes.ids()) if RECIPE in self.planes.front.metadata else 0
         self.count.setText(f"{len(self.accepted)} of {total} checked")

@@ -91,7 +91,8 @@ class ExplorePanel(QWidget):
 
     def _found(self) -> Found | None:
         found = self.segment.found
-        return found if found is not None and found.embedded is not None else None
+        embedded = found.embedded if found is not None else None
+        return found if embedded is not None and embedded.layers == 1 else None
 
     def _embedding(self, found: Found) -> np.ndarray:
         values: np.ndarray = found.embedded.embedding.cpu().numpy() if found.embedded else np.zeros((1, 1, 1))
@@ -304,7 +305,9 @@ class ExplorePanel(QWidget):
         form = QFormLayout()
         form.addRow("Embedding as c&olours", self.colours)
         layout = QVBoxLayout(self)
-        layout.addWidget(QLabel("Works on the last result, where it fits in one tile.", wordWrap=True))
+        layout.addWidget(
+            QLabel("Works on the last result, where it fits in one tile and no pixels are shared.", wordWrap=True)
+        )
         layout.addWidget(self.look)
         layout.addLayout(form)
         for widget in (self.alike, self.doubt, self.seeds, self.grow, self.kept, self.message, self.scatter):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,28 +54,43 @@ class Found:
         image, measures = wish.source.image(wish.places[0]), measure(embedded, labels) if measured else {}
         where = {"axes": image.spatial_axes, "spacing": image.spacing, "unit": image.unit}
         objects = Instances.from_layers(labels, measures=measures, **where)
-        return cls(wish, recipe, (objects,), embedded)
+        return cls(wish, recipe, (objects,), embedded).ready()
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
         """The recipe that found these, with other thresholds."""
         return Recipe.from_dict(dict(merge(self.recipe.model_dump(), changes)), "the sliders")
 
-    def stacked(self) -> tuple[np.ndarray, Any]:
-        """The labels of all places as one array, uint32 (*lead, *S), ids running on, and their table of features."""
+    @cached_property
+    def planes(self) -> np.ndarray:
+        """The labels of all places as one array a plane, uint32 (P, *lead, *S), ids running on."""
+        if len(self.objects) == 1:
+            return self.objects[0].planes.copy()  # to be painted on
+        lead, count = self.wish.source.lead, max(len(o.planes) for o in self.objects)
+        places = []
+        for objects, before in zip(self.objects, self._before, strict=True):
+            moved = np.where(objects.planes > 0, objects.planes + np.uint32(before), 0) if before else objects.planes
+            places.append(np.pad(moved, [(0, count - len(moved)), *[(0, 0)] * (moved.ndim - 1)]))
+        return np.stack(places, axis=1).reshape(count, *lead, *self.objects[0].shape)
+
+    @cached_property
+    def table(self) -> Any:
+        """A row an object, with its id as `index`: a pandas DataFrame."""
         import pandas as pd
 
-        offsets = np.cumsum([0, *(o.n for o in self.objects)])[:-1]
-        pairs = list(zip(self.objects, offsets, strict=True))
-        planes = [np.where(o.labels > 0, o.labels + np.uint32(k), 0) for o, k in pairs]
+        pairs = zip(self.objects, self._before, strict=True)
         tables = [o.features().assign(index=lambda t, k=k: t["label"] + k) for o, k in pairs]
         filled = [table for table in tables if len(table)] or tables[:1]
-        return np.stack(planes).reshape(self.shape), pd.concat(filled, ignore_index=True)
+        return pd.concat(filled, ignore_index=True)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """That of the stacked labels."""
-        lead = self.wish.source.lead if len(self.objects) > 1 else ()
-        return (*lead, *self.objects[0].shape)
+    def _before(self) -> list[int]:
+        """Objects in the places before each."""
+        return [0, *itertools.accumulate(o.n for o in self.objects[:-1])]
+
+    def ready(self) -> Found:
+        """The same, with planes and table made: of a large image that takes a second, which a window has not."""
+        _ = self.planes, self.table
+        return self
 
 
 def find(session: Session, wish: Wish) -> Steps[Found]:
@@ -106,7 +123,7 @@ def _find_as(wish: Wish, model: Model, recipe: Recipe) -> Steps[Found]:
     objects = []
     for k, image in enumerate(images):
         objects.append((yield from _part_of(segment(image, model, recipe), k, len(images))))
-    return Found(wish, recipe, tuple(objects), None)
+    return Found(wish, recipe, tuple(objects), None).ready()
 
 
 def _in_one_tile(wish: Wish, recipe: Recipe, card: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from napari_discern.errors import BadArgument
+from napari_discern.gui.planes import Planes
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 
@@ -182,15 +183,15 @@ def fly_to(viewer: ViewerModel, layer: Labels, place: Sequence[float] | np.ndarr
 
 
 def read_labels(layer: Labels, place: Sequence[int] = ()) -> Instances:
-    """The objects of a Labels layer; ids are made 1..N in their order.
+    """The objects of a Labels layer and its further planes; ids are made 1..N in their order.
 
     Raises
     ------
     BadArgument
         If the layer is not 2D or 3D at that place, or holds no integers.
     """
-    data = np.asarray(pixels(layer)[tuple(place)])
-    return Instances.from_labels(data, spacing=tuple(abs(float(s)) or 1.0 for s in layer.scale[-data.ndim :]))
+    planes = np.stack([np.asarray(pixels(one)[tuple(place)]) for one in Planes.of(layer).layers])
+    return Instances.from_painted(planes, spacing=tuple(abs(float(s)) or 1.0 for s in layer.scale[1 - planes.ndim :]))
 
 
 def guess(layer: ImageLayer) -> tuple[int, int, str]:

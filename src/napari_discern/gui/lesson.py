@@ -11,6 +11,7 @@ import numpy as np
 from napari_discern import io
 from napari_discern.errors import BadArgument
 from napari_discern.gui.layers import Source, pixels
+from napari_discern.gui.planes import Planes
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 
@@ -44,6 +45,12 @@ class Lesson:
         return sum(truth.n for _, truth in self.pairs)
 
     @property
+    def shared(self) -> float:
+        """Share of the labelled pixels that bear several objects, 0 to 1."""
+        counts = [truth.coverage for _, truth in self.pairs]
+        return sum(int(c[2:].sum()) for c in counts) / max(1, sum(int(c[1:].sum()) for c in counts))
+
+    @property
     def labelled(self) -> float:
         """Share of the pixels that bear a label, 0 to 1."""
         covered = sum(int(truth.foreground.sum()) for _, truth in self.pairs)
@@ -56,6 +63,7 @@ def from_layers(
     ndim: int,
     background: Labels | None = None,
     together: Sequence[ImageLayer] = (),
+    behind: Sequence[Labels] = (),
 ) -> Lesson:
     """The images of a layer in which something is labelled; each slice or time point by itself.
 
@@ -69,15 +77,23 @@ def from_layers(
         Where it is painted there is no object for sure.
     together : sequence of napari Image layers
         Layers that are selected beside the image; where they are of its shape, they are its channels.
+    behind : sequence of napari Labels layers, optional
+        Where objects share pixels: all layers that they are painted in, an id being one object in all of them. The
+        planes of a result are known without.
 
     Raises
     ------
     BadArgument
         If the layers do not lie on the same pixels, or nothing is labelled; what to do is said.
     """
-    painted = _array(labels)
+    planes = [_array(layer) for layer in behind or Planes.of(labels).layers]
+    painted = planes[0]
     source = Source.of(image, ndim, _channels(image, painted, together), together)
-    if painted.dtype.kind not in "iu":
+    if any(plane.shape != painted.shape for plane in planes):
+        raise BadArgument(
+            f"the layers selected together with {labels.name!r} have other shapes; select only its planes."
+        )
+    if any(plane.dtype.kind not in "iu" for plane in planes):
         raise BadArgument(
             f"layer {labels.name!r} holds {painted.dtype}, not whole numbers. Convert it to labels first."
         )
@@ -88,13 +104,14 @@ def from_layers(
     lead = painted.shape[: painted.ndim - ndim]
     pairs = []
     for place in np.ndindex(*lead):
-        here = painted[place]
+        here = np.stack([plane[place] for plane in planes])
         if not here.any():
             continue
-        known = here > 0 if sure is None else (here > 0) | sure[place]
+        covered = (here > 0).any(axis=0)
+        known = covered if sure is None else covered | sure[place]
         whole = source.image(place)
         part = Image(_Part(whole, box), "c" + whole.spatial_axes, whole.spacing, whole.unit, whole.name)
-        pairs.append((part, Instances.from_labels(here, spacing=whole.spacing, unit=whole.unit, known=known)))
+        pairs.append((part, Instances.from_painted(here, spacing=whole.spacing, unit=whole.unit, known=known)))
     if not pairs:
         raise BadArgument(
             f"nothing is labelled on layer {labels.name!r}. Paint a few objects, or correct a result, first."

@@ -92,6 +92,9 @@ class Lessons(QWidget):
         count = 0
         for lesson in self.lessons:
             top = QTreeWidgetItem([lesson.name, str(lesson.objects), f"{lesson.labelled:.0%} labelled"])
+            if lesson.shared:
+                top.setText(2, f"{lesson.labelled:.0%} labelled, {lesson.shared:.0%} of that shared")
+                top.setToolTip(2, "Objects share pixels: the model that is trained can tell them apart there.")
             self.list.addTopLevelItem(top)
             for number, (image, truth) in enumerate(lesson.pairs):
                 item = QTreeWidgetItem(top, [f"{number + 1}: {image.name}", str(truth.n)])

@@ -87,7 +87,12 @@ class TrainPanel(QWidget):
         if image is None or labels is None:
             raise BadArgument("pick an image and a Labels layer to learn from. Labels: Layers > New Labels, and paint.")
         together = selected_with(self.session.viewer, image)
-        self.lessons.add(from_layers(image, labels, self._ndim(image), self.background.layer, together))
+        behind = selected_with(self.session.viewer, labels)
+        self.lessons.add(
+            from_layers(
+                image, labels, self._ndim(image), self.background.layer, together, behind if len(behind) > 1 else ()
+            )
+        )
 
     def run(self) -> None:
         """Train as the controls say."""

@@ -12,18 +12,24 @@ from pathlib import Path
 from napari_discern.errors import BadFile
 from napari_discern.image import Image
 from napari_discern.instances import Instances
+from napari_discern.io import coco
 from napari_discern.io.formats import Deed, can, read, read_instances, stem, suffixes
+from napari_discern.io.reading import reading
 
 SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An image and its labels on disk; nothing is read before `read`."""
+    """An image and its labels on disk; nothing is read before `read`.
+
+    `entry` is the name of the image in a file that describes several.
+    """
 
     name: str
     image: Path
     labels: Path
+    entry: str = ""
 
     def read(self) -> tuple[Image, Instances]:
         """Read both; the labels lie on the image's pixels, whatever their own file says of its spacing.
@@ -33,7 +39,7 @@ class Pair:
         BadFile
             If either cannot be read, or their shapes differ.
         """
-        image, instances = read(self.image), read_instances(self.labels)
+        image, instances = read(self.image), self._instances()
         if image.frames > 1:
             raise BadFile(f"{self.image} has {image.frames} time points. Save each as a file, with labels of its own.")
         if image.spatial_shape != instances.shape:
@@ -43,6 +49,12 @@ class Pair:
             )
         placed = replace(instances, axes=image.spatial_axes, spacing=image.spacing, unit=image.unit)
         return image, placed
+
+    def _instances(self) -> Instances:
+        if not self.entry:
+            return read_instances(self.labels)
+        with reading(self.labels):
+            return coco.read(self.labels, self.entry)
 
     def _advice(self, image: Image, instances: Instances) -> str:
         if instances.shape[1:] == image.spatial_shape:
@@ -94,14 +106,18 @@ def pair(images: str | os.PathLike[str], labels: str | os.PathLike[str]) -> list
     Parameters
     ----------
     images, labels : folder, pattern or file
-        As `list_images` and `list_labels` take them.
+        As `list_images` and `list_labels` take them. The labels may also be one COCO JSON file of all images.
 
     Raises
     ------
     BadFile
         If a folder has none, an image or a label has no partner, or two files of one folder share a stem.
     """
-    return [Pair(*found) for found in match(list_images(images), list_labels(labels))]
+    file = Path(labels)
+    if not (file.suffix.lower() == ".json" and file.is_file()):
+        return [Pair(*found) for found in match(list_images(images), list_labels(labels))]
+    entries = {Path(name): name for name in coco.names(file)}
+    return [Pair(name, image, file, entries[entry]) for name, image, entry in match(list_images(images), list(entries))]
 
 
 def match(firsts: Sequence[Path], seconds: Sequence[Path]) -> list[tuple[str, Path, Path]]:

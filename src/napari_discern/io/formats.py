@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.io import npy, omezarr, picture, tiff
+from napari_discern.io import coco, npy, omezarr, picture, tiff
 from napari_discern.io.atomic import atomic
 from napari_discern.io.reading import reading
 
@@ -43,6 +43,9 @@ FORMATS = (
            tiff.write_image, tiff.write_labels, tiff.write_masks),
     Format("TIFF of masks", (".masks.tif", ".masks.tiff"), read_instances=tiff.read_masks,
            write_masks=tiff.write_masks),
+    Format("TIFF of planes", (".planes.tif", ".planes.tiff"), read_instances=tiff.read_planes,
+           write_masks=tiff.write_planes),
+    Format("COCO JSON", (".coco.json",), read_instances=coco.read, write_masks=coco.write),
     Format("PNG", (".png",), picture.read, picture.read_instances, picture.write_image),
     Format("JPEG", (".jpg", ".jpeg"), picture.read),
     Format("OME-Zarr", (".ome.zarr", ".zarr"), omezarr.read, write_image=omezarr.write_image),
@@ -126,7 +129,8 @@ def read_instances(path: Readable) -> Instances:
 
     Flat labels (TIFF, PNG, `.npy`) are integers, 0 for background; ids are made 1..N in their order. Masks are
     bool, 0 and 1, or 0 and 255, the first axis counting the objects: `.npz` with `masks`, or a TIFF named
-    `STEM.masks.tif`, or one that `write_masks` made. Any other TIFF of pages is a volume of labels.
+    `STEM.masks.tif`, or one that `write_masks` made. `STEM.planes.tif` holds label planes, in which an id is one
+    object, `STEM.coco.json` polygons or run lengths. Any other TIFF of pages is a volume of labels.
 
     Raises
     ------
@@ -172,14 +176,17 @@ def write_labels(path: Readable, instances: Instances, overwrite: bool = False) 
 
 
 def write_masks(path: Readable, instances: Instances, overwrite: bool = False) -> None:
-    """Write a mask an object, as `.npz` (`masks`, bool, (N, \\*S)) or a TIFF of pages, whole or not at all.
+    """Write objects that may share pixels, whole or not at all, by suffix.
+
+    `.npz` (`masks`, bool, (N, \\*S)) and `.masks.tif` hold a mask an object, `.planes.tif` label planes,
+    `.coco.json` run lengths.
 
     Raises
     ------
     OutputExists
         If `path` exists and `overwrite` is not set.
     BadArgument
-        If the format is TIFF and there are no objects.
+        If the format has no place for them: a TIFF of masks none for no object, COCO JSON none for volumes.
     BadFile
         If the file cannot be written.
     """

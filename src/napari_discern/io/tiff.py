@@ -134,6 +134,12 @@ def write_masks(path: Path, instances: Instances) -> None:
     _write(path, f"c{instances.axes}", instances.axes, instances.spacing, instances.unit, masks=True, **content)
 
 
+def write_planes(path: Path, instances: Instances) -> None:
+    """The label planes, uint32, ids unique over them, as channels of a compressed OME-TIFF."""
+    axes = f"c{instances.axes}"
+    _write(path, axes, instances.axes, instances.spacing, instances.unit, data=instances.planes)
+
+
 def _pages(instances: Instances) -> Iterator[np.ndarray]:
     for _, box, mask in instances.masks():
         whole = np.zeros(instances.shape, np.uint8)
@@ -195,8 +201,17 @@ def read_masks(path: Path) -> Instances:
     return Instances.from_masks(masks, spacing=spacing, unit=unit)
 
 
+def read_planes(path: Path) -> Instances:
+    """Objects out of label planes: the first axis counts the planes, and an id in several of them is one object."""
+    with tifffile.TiffFile(path) as tif:
+        series = _first(tif, path)
+        stack = _channel_first(series.asarray(), series) if tif.is_ome else series.asarray()
+        spacing, unit = spacing_of("zyx"[4 - stack.ndim :], pixel_sizes(tif), str(path))
+    return Instances.from_painted(stack if stack.ndim > 2 else stack[None], spacing=spacing, unit=unit)
+
+
 def _channel_first(stack: np.ndarray, series: tifffile.TiffPageSeries) -> np.ndarray:
-    """Masks that `write_masks` made, (n, y, x) or (n, z, y, x): tifffile drops axes of length 1, also n."""
+    """Masks or planes as we write them, (n, y, x) or (n, z, y, x): tifffile drops axes of length 1, also n."""
     axes = series.get_axes(squeeze=False)
     whole = stack.reshape(series.get_shape(squeeze=False))
     ordered = whole.transpose([axes.index(a) for a in "CZYX"] + [axes.index(a) for a in axes if a not in "CZYX"])

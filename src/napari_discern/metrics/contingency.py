@@ -25,6 +25,10 @@ class Contingency:
         Pixels of each object, in the order of the ids.
     found_foreground, truth_foreground, shared_foreground : int
         Pixels covered by any found object, by any true one, by both.
+    truth_overlap, shared_overlap : int
+        Pixels that bear several true objects, and those of them that bear several found ones.
+    size : int
+        Pixels of the image.
     """
 
     pairs: np.ndarray
@@ -34,6 +38,9 @@ class Contingency:
     found_foreground: int
     truth_foreground: int
     shared_foreground: int
+    truth_overlap: int = 0
+    shared_overlap: int = 0
+    size: int = 0
 
     @property
     def n_found(self) -> int:
@@ -95,7 +102,17 @@ def compare(found: Instances, truth: Instances) -> Contingency:
         found_foreground=int(covered.sum()),
         truth_foreground=int(true.sum()),
         shared_foreground=int((covered & true).sum()),
+        truth_overlap=int((several := _several(truth) & known).sum()),
+        shared_overlap=int((several & _several(found)).sum()),
+        size=int(known.sum()),
     )
+
+
+def _several(objects: Instances) -> np.ndarray:
+    """Pixels that bear several objects, bool (*S)."""
+    if len(objects.planes) == 1:
+        return np.zeros(objects.shape, bool)
+    return np.asarray((objects.planes > 0).sum(axis=0) > 1)
 
 
 def _within(found: Instances, known: np.ndarray) -> Instances:

@@ -64,7 +64,19 @@ class Report:
         images = [[abridged(name), *_counts(score), *_cells(score.figures())] for name, score in self.scores.items()]
         pooled = self.pooled
         last = [["mean", "", "", *_cells(self.mean, ".2f")], ["pooled", *_counts(pooled), *_cells(pooled.figures())]]
-        return _aligned(["image", "found", "truth", *HEADINGS], [images, last], left=1) + CAPTION + "\n"
+        table = _aligned(["image", "found", "truth", *HEADINGS], [images, last], left=1)
+        return f"{table}{CAPTION}\n{self._sharing()}"
+
+    def _sharing(self) -> str:
+        """A line on the objects that share pixels; "" where none do."""
+        if not self.pooled.sharing.truth_overlap:
+            return ""
+        f = self.mean["sharing"]
+        return (
+            f"objects that share pixels: mean IoU {f['mean_iou']:.3f}, overlap recall {f['overlap_recall']:.3f}; cells "
+            f"of Dice > 0.7: Dice {f['well_found_dice']:.3f}, pixel TPR {f['pixel_tpr']:.3f}, pixel FPR "
+            f"{f['pixel_fpr']:.4f}, missed {f['object_fnr']:.3f}\n"
+        )
 
 
 def table_of(rows: Mapping[str, Report]) -> str:

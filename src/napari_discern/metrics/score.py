@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from napari_discern.errors import BadArgument
 from napari_discern.instances import Instances
 from napari_discern.metrics.contingency import Contingency, compare, match
+from napari_discern.metrics.sharing import Sharing, SharingFigures, pooled, sharing_of
 
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
 """IoU thresholds of S(t): 0.5, 0.55 ... 0.95."""
@@ -29,6 +30,7 @@ class Figures(TypedDict):
     foreground_dice: float
     PQ: float
     SEG: float
+    sharing: SharingFigures
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Score:
         Sum over true objects of the Jaccard index that `SEG` averages.
     found_foreground, truth_foreground, shared_foreground : int
         Pixels covered by found objects, by true ones, by both.
+    sharing : Sharing
+        What else is to be said of objects that share pixels.
     """
 
     n_found: int
@@ -64,6 +68,7 @@ class Score:
     found_foreground: int
     truth_foreground: int
     shared_foreground: int
+    sharing: Sharing = field(default_factory=Sharing)
 
     @property
     def fp(self) -> dict[float, int]:
@@ -145,6 +150,7 @@ class Score:
             foreground_dice=self.foreground_dice,
             PQ=self.PQ,
             SEG=self.SEG,
+            sharing=self.sharing.figures(),
         )
 
 
@@ -174,6 +180,7 @@ def score_of(table: Contingency) -> Score:
         found_foreground=table.found_foreground,
         truth_foreground=table.truth_foreground,
         shared_foreground=table.shared_foreground,
+        sharing=sharing_of(table),
     )
 
 
@@ -207,6 +214,7 @@ def pool(scores: Sequence[Score]) -> Score:
         found_foreground=sum(s.found_foreground for s in scores),
         truth_foreground=sum(s.truth_foreground for s in scores),
         shared_foreground=sum(s.shared_foreground for s in scores),
+        sharing=pooled([s.sharing for s in scores]),
     )
 
 
@@ -228,6 +236,19 @@ def mean(scores: Sequence[Score]) -> Figures:
         foreground_dice=sum(s.foreground_dice for s in scores) / n,
         PQ=sum(s.PQ for s in scores) / n,
         SEG=sum(s.SEG for s in scores) / n,
+        sharing=_mean_sharing(scores),
+    )
+
+
+def _mean_sharing(scores: Sequence[Score]) -> SharingFigures:
+    every = [s.sharing.figures() for s in scores]
+    return SharingFigures(
+        well_found_dice=sum(f["well_found_dice"] for f in every) / len(every),
+        object_fnr=sum(f["object_fnr"] for f in every) / len(every),
+        pixel_tpr=sum(f["pixel_tpr"] for f in every) / len(every),
+        pixel_fpr=sum(f["pixel_fpr"] for f in every) / len(every),
+        mean_iou=sum(f["mean_iou"] for f in every) / len(every),
+        overlap_recall=sum(f["overlap_recall"] for f in every) / len(every),
     )
 
 

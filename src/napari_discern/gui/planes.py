@@ -1,0 +1,82 @@
+"""Planes: Labels layers that hold the objects of one image together, one layer a plane where objects share pixels."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+Where = tuple[np.ndarray, ...]
+"""Pixels, as `numpy.nonzero` gives them."""
+
+
+class Planes:
+    """Layers of one shape and place, whose ids are unique over all of them; which object is chosen is so in each.
+
+    Attributes
+    ----------
+    layers : list of napari Labels layers
+        The front one first, which also bears what is noted of the whole.
+    """
+
+    _all: ClassVar[weakref.WeakKeyDictionary[Any, Planes]] = weakref.WeakKeyDictionary()
+
+    def __init__(self, layers: Sequence[Labels]) -> None:
+        self.layers = list(layers)
+        for layer in self.layers:
+            self._all[layer] = self
+            if len(self.layers) > 1:
+                layer.events.selected_label.connect(self._choose)
+
+    @classmethod
+    def of(cls, layer: Labels) -> Planes:
+        """The planes that a layer is one of; of most layers just that one."""
+        known = cls._all.get(layer)
+        return known if known is not None else cls([layer])
+
+    @property
+    def front(self) -> Labels:
+        """The layer that stands for all."""
+        return self.layers[0]
+
+    @property
+    def data(self) -> np.ndarray:
+        """The labels of all planes, (P, *S)."""
+        return np.stack([np.asarray(layer.data) for layer in self.layers])
+
+    @property
+    def top(self) -> int:
+        """The largest id."""
+        return max(int(np.max(layer.data)) for layer in self.layers)
+
+    def ids(self) -> set[int]:
+        """All ids that are there."""
+        found: set[int] = set().union(*(np.unique(layer.data).tolist() for layer in self.layers))
+        return found - {0}
+
+    def find(self, label: int) -> tuple[Labels, Where]:
+        """The layer that an object lies in, and its pixels; the front one and none where it is not there."""
+        for layer in self.layers:
+            where = np.nonzero(np.asarray(layer.data) == label)
+            if len(where[0]):
+                return layer, where
+        return self.front, tuple(np.zeros(0, int) for _ in range(self.front.ndim))
+
+    def at(self, index: tuple[int, ...]) -> list[int]:
+        """The ids on a pixel, the front one first."""
+        inside = all(0 <= i < n for i, n in zip(index, self.front.data.shape, strict=True))
+        return [int(layer.data[index]) for layer in self.layers if inside and layer.data[index]]
+
+    def room(self, where: Where, among: Sequence[int]) -> Labels | None:
+        """The first layer where pixels are free, or bear one of these ids."""
+        return next((layer for layer in self.layers if np.isin(np.asarray(layer.data)[where], [0, *among]).all()), None)
+
+    def _choose(self, event: Any) -> None:
+        for layer in self.layers:
+            if layer.selected_label != event.source.selected_label:
+                layer.selected_label = event.source.selected_label
