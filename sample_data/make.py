@@ -1,6 +1,7 @@
 """Draw the sample data anew: ``python sample_data/make.py`` writes the same pixels every time.
 
-The pictures lie as ``KIND/images/STEM.png`` (or ``.tif``), their truth as ``KIND/labels/STEM.tif``.
+The pictures lie as ``KIND/images/STEM.png`` (or ``.tif``), their truth as ``KIND/labels/STEM.tif``, or
+``STEM.planes.tif`` where objects share pixels.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from napari_discern import io
-from napari_discern.synthetic import Cells, Nuclei3D, Rosette, Scene, Sticks
+from napari_discern.synthetic import Cells, Nuclei3D, Rosette, Scene, Sticks, Translucent, Worms
 
 HERE = Path(__file__).resolve().parent
 SAMPLES: list[tuple[str, str, Scene, int]] = [
@@ -20,6 +21,9 @@ SAMPLES: list[tuple[str, str, Scene, int]] = [
     ("cells", ".tif", Cells(), 2),
     ("cells", ".tif", Cells(stain="membrane"), 5),
     ("nuclei_3d", ".tif", Nuclei3D(depth=24), 1),
+    ("translucent", ".png", Translucent(), 1),
+    ("translucent", ".png", Translucent(), 3),
+    ("worms", ".png", Worms(), 3),
 ]
 """Folder, format of the picture, what is drawn, and from which seed."""
 
@@ -35,7 +39,10 @@ def _write(folder: Path, suffix: str, scene: Scene, seed: int) -> Path:
         (folder / part).mkdir(parents=True, exist_ok=True)
     path = folder / "images" / f"{image.name}{suffix}"
     io.write_image(path, image, overwrite=True)
-    io.write_labels(folder / "labels" / f"{image.name}.tif", truth, overwrite=True)
+    if len(truth.planes) > 1:
+        io.write_masks(folder / "labels" / f"{image.name}.planes.tif", truth, overwrite=True)
+    else:
+        io.write_labels(folder / "labels" / f"{image.name}.tif", truth, overwrite=True)
     return path
 
 

@@ -34,9 +34,13 @@ def test_napari_finds_the_plugin_by_its_entry_point() -> None:
     assert "napari-discern" in {found.manifest.name for found in PluginManifest.discover() if found.manifest}
 
 
-@pytest.mark.parametrize("sample", [samples.sticks, samples.leaves, samples.cells, samples.nuclei_3d])
+@pytest.mark.parametrize(
+    "sample",
+    [samples.sticks, samples.leaves, samples.cells, samples.nuclei_3d, samples.translucent, samples.worms],
+)
 def test_samples_come_with_their_truth(sample: Any) -> None:
-    (image, shown, kind), (truth, hidden, other) = sample()
+    (image, shown, kind), (truth, hidden, other), *behind = sample()
+    assert bool(behind) == (sample in (samples.translucent, samples.worms))
     assert (kind, other) == ("image", "labels")
     assert truth.max() > 3
     assert image.shape[: truth.ndim] == truth.shape

@@ -20,8 +20,9 @@ from napari_discern.losses import Discriminative, Foreground, assign
 from napari_discern.model import Model, Settings
 from napari_discern.network import Output
 from napari_discern.oracle import ROWS, oracle
+from napari_discern.pasting import lift, paste
 from napari_discern.progress import run
-from napari_discern.sample import UNKNOWN, Example, stack_objects
+from napari_discern.sample import UNKNOWN, Augmentation, Example, Sampler, stack_objects
 from napari_discern.segmentation import recipe_for, segment
 from napari_discern.synthetic import Scene, Translucent, Worms
 from napari_discern.tiles import Patchwork
@@ -64,6 +65,11 @@ def painted(truth: Instances) -> tuple[Image, Model]:
     model = stub(TwoIds(float(pixels.max())))
     card = model.card.model_copy(update={"architecture": tiny(layers=2).architecture})
     return Image(pixels, "yx"), Model(card, model.network, model.device)
+
+
+def example(pixels: np.ndarray, truth: Instances) -> Example:
+    """A labelled image whose pixels are taken as they are."""
+    return Example(Image(pixels.astype(np.float32), "yx"), truth, LINEAR(Image(np.eye(4), "yx")))
 
 
 def masks_of(objects: Instances) -> set[bytes]:
@@ -119,6 +125,49 @@ class TestTargets:
         assert deep.any()
         stacked = stack_objects(truth, 2)
         assert np.array_equal((stacked == UNKNOWN).all(axis=0), deep)
+
+
+class TestPasting:
+    def pasted(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """A window with two discs, before and after another disc of brightness 3 was laid over it."""
+        planes = np.zeros((1, 40, 40), np.uint32)
+        planes[0, 5:15, 5:15], planes[0, 20:34, 22:36] = 1, 2
+        mask = np.hypot(*(np.indices((20, 20)) - 9)) < 6
+        donor = Example(
+            Image((1 + 3 * mask).astype(np.float32), "yx"),
+            Instances.from_masks(mask[None]),
+            LINEAR(Image(np.eye(4), "yx")),
+        )
+        image, targets = np.zeros((1, 40, 40), np.float32), np.concatenate([planes, 0 * planes, planes > 0]).astype(int)
+        before = image.copy(), targets.copy()
+        _, box, mask = donor.pieces[0]
+        paste(image, targets, lift(donor.image, donor.truth, donor.scaling, box), mask, np.random.default_rng(seed))
+        return *before, image, targets
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_adds_its_light_and_owns_its_pixels_beside_the_others(self, seed: int) -> None:
+        _, old, image, targets = self.pasted(seed)
+        where = (targets[:2] == 3).any(axis=0)
+        assert np.allclose(image[0], np.where(where, 3, 0))
+        assert np.array_equal(targets[2], old[2] + where)
+        assert (where & (old[0] > 0)).any()
+        assert np.array_equal(np.sort(targets[:2], axis=0)[1][~where], old[0][~where])
+        assert not ((targets[0] == 0) & (targets[1] > 0)).any()
+
+    def test_where_no_place_is_left_it_is_unknown_who_is_there(self) -> None:
+        targets, mask = np.ones((3, 30, 30), int), np.ones((9, 9), bool)
+        targets[1], targets[2] = 2, 2
+        paste(np.zeros((1, 30, 30), np.float32), targets, mask[None].astype(np.float32), mask, np.random.default_rng(0))
+        assert (targets[:2] == UNKNOWN).all(axis=0).any()
+        assert (targets[2] == 2).all()
+
+    def test_only_models_of_several_layers_get_it(self) -> None:
+        truth = discs(5, (64, 64), deepest=1)
+        image = Image(truth.foreground.astype(np.float32), "yx")
+        always = Augmentation(paste=1.0, rotate=0, shrink=1, grow=1, flip=False)
+        for layers, most in ((1, 1), (2, 2)):
+            sampler = Sampler([Example(image, truth, LINEAR(image), layers)], (48, 48), always)
+            assert int(sampler.draw(12).classes.max()) == most
 
 
 class TestAssignment:

@@ -18,6 +18,7 @@ from napari_discern.instances import Instances
 from napari_discern.lazy import LazyModule
 from napari_discern.normalise import Scaling
 from napari_discern.params import Params
+from napari_discern.pasting import lift, paste
 
 if TYPE_CHECKING:
     import torch
@@ -49,6 +50,9 @@ class Augmentation(Params):
     """Largest standard deviation of added Gaussian noise, as a share of the image's range."""
     blur: float = Field(1.0, ge=0, json_schema_extra={"unit": "px"})
     """Largest standard deviation of a Gaussian blur."""
+    paste: float = Field(0.0, ge=0, le=1)
+    """Share of the crops in which a translucent copy of an object is laid over another; only where objects may share
+    pixels."""
 
     def window(self, crop: Sequence[int]) -> tuple[int, ...]:
         """Size of the window that fills a crop under any rotation and scale; a volume keeps its depth."""
@@ -97,6 +101,11 @@ class Example:
         if self.truth.known is not None:
             targets[:, ~(self.truth.known | self.truth.foreground)] = UNKNOWN
         return targets
+
+    @cached_property
+    def pieces(self) -> list[tuple[int, tuple[slice, ...], np.ndarray]]:
+        """The objects, each with its box and mask."""
+        return list(self.truth.masks())
 
     @cached_property
     def inside(self) -> np.ndarray:
@@ -164,7 +173,7 @@ class Sampler:
         self.examples, self.crop, self.objects = list(examples), tuple(crop), objects
         sizes = np.array([np.prod(e.image.spatial_shape) for e in examples], float)
         self.chance = np.sqrt(sizes) / np.sqrt(sizes).sum()
-        self.window = augmentation.window(self.crop)
+        self.window, self.paste = augmentation.window(self.crop), augmentation.paste
         self.transform = _transform(augmentation, self.crop)
         self.reseed(seed)
 
@@ -183,6 +192,11 @@ class Sampler:
     def _draw_one(self) -> tuple[torch.Tensor, torch.Tensor]:
         example = self.examples[self.random.choice(len(self.examples), p=self.chance)]
         image, targets = _cut(example, self._corner(example), self.window)
+        if example.layers > 1 and self.random.random() < self.paste:
+            donor = self.examples[self.random.choice(len(self.examples), p=self.chance)]
+            if donor.pieces:
+                _, box, mask = donor.pieces[self.random.integers(len(donor.pieces))]
+                paste(image, targets, lift(donor.image, donor.truth, donor.scaling, box), mask, self.random)
         out = self.transform({"image": image, "targets": targets + 1})
         return out["image"], out["targets"]
 

@@ -74,9 +74,11 @@ class Found:
 
     @cached_property
     def table(self) -> Any:
-        """A row an object, with its id as `index`: a pandas DataFrame."""
+        """A row an object, with its id as `index`: a pandas DataFrame; of objects not measured just that."""
         import pandas as pd
 
+        if not any(o.measures for o in self.objects):
+            return pd.DataFrame({"index": np.arange(1, 1 + sum(o.n for o in self.objects))})
         pairs = zip(self.objects, self._before, strict=True)
         tables = [o.features().assign(index=lambda t, k=k: t["label"] + k) for o, k in pairs]
         filled = [table for table in tables if len(table)] or tables[:1]
