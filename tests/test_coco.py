@@ -95,6 +95,20 @@ def test_an_id_in_two_planes_is_one_object(tmp_path: Path) -> None:
     assert [mask.tolist() for mask in masks_of(found)] == [[[True, True, True, False]], [[False, False, True, True]]]
 
 
+def test_the_file_names_its_image(tmp_path: Path) -> None:
+    io.write_image(tmp_path / "images" / "cell_1.png", Image(np.zeros((23, 31), np.uint8), "yx"))
+    io.write_masks(tmp_path / "cell_1.coco.json", objects())
+    (pair,) = io.pair(tmp_path / "images", tmp_path / "cell_1.coco.json")
+    assert pair.read()[1].n == objects().n
+
+
+def test_a_single_plane_is_read_as_one(tmp_path: Path) -> None:
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.planes.tif", np.array([[0, 3, 3, 7]] * 4, np.uint16))
+    assert io.read_instances(tmp_path / "a.planes.tif").n == 2
+
+
 def test_coco_has_no_place_for_volumes(tmp_path: Path) -> None:
     with pytest.raises(BadArgument, match="no place for volumes"):
         io.write_masks(tmp_path / "a.coco.json", Instances(np.ones((1, 2, 3, 4), np.uint32)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -154,3 +156,60 @@ def test_slices_with_and_without_shared_pixels_stack(viewer: Any, dock: Dock) ->
     assert np.array_equal(found.planes[0, 0], ELEMENTS[0])
     assert set(np.unique(found.planes[:, 1])) == {0, 4, 5, 6}
     assert found.table["index"].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_more_planes_make_more_layers_and_fewer_fewer(dock: Dock, planes: Planes, viewer: Any) -> None:
+    """Sliders may bring objects to share pixels, or not to; layers do not pile up."""
+    found, wish = dock.segment.found, dock.segment.wish()
+    assert found is not None
+    flat = Found(found.wish, wish.recipe, (Instances(ELEMENTS[:1].copy()),), None)
+    count = len(viewer.layers)
+    for _ in range(2):
+        dock.segment.show_found(flat)
+        assert len(viewer.layers) == count - 1
+        dock.segment.show_found(found)
+        assert len(viewer.layers) == count
+    assert dock.segment.result is planes.front
+
+
+def test_a_plane_that_was_removed_is_out_of_the_result(dock: Dock, planes: Planes, viewer: Any) -> None:
+    left = planes.ids() - {int(k) for k in np.unique(planes.layers[1].data)}
+    viewer.layers.remove(planes.layers[1])
+    found = read_labels(planes.front, viewer=viewer)
+    assert found.n == len(left)
+    dock.segment.correct.buttons["next"].click()
+    assert "Object" in dock.segment.correct.message.text
+
+
+def test_layers_are_not_kept_alive(viewer: Any) -> None:
+    layer = viewer.add_labels(ELEMENTS[0].astype(int))
+    Planes.of(layer)
+    alive = weakref.ref(layer)
+    viewer.layers.clear()
+    del layer
+    gc.collect()
+    assert alive() is None
+
+
+def test_undo_of_a_merge_that_changed_nothing_leaves_the_rest(dock: Dock, viewer: Any) -> None:
+    outer, inner = np.zeros((20, 20), int), np.zeros((20, 20), int)
+    outer[2:18, 2:18], inner[5:9, 5:9] = 1, 2
+    planes = Planes([viewer.add_labels(outer.copy()), viewer.add_labels(inner)])
+    correct = dock.segment.correct
+    correct.follow(planes.front)
+    planes.front.data_setitem((np.array([0]), np.array([0])), 1)
+    correct.merge(1, 2)
+    assert planes.ids() == {1}
+    correct.buttons["undo"].click()
+    assert planes.ids() == {1, 2}
+    assert planes.front.data[0, 0] == 1
+
+
+def test_a_base_of_one_object_a_pixel_is_refused_for_such_lessons(viewer: Any, planes: Planes, dock: Dock) -> None:
+    panel = dock.train
+    panel.image.layer, panel.labels.layer = viewer.layers["pair"], planes.front
+    panel.base.setCurrentIndex(panel.base.findData("nuclei"))
+    panel.add_layers()
+    panel.start.click()
+    assert "objects share pixels, which 'nuclei' cannot learn" in panel.message.text
+    assert not dock.session.work.busy

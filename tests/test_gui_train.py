@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,20 @@ from qtpy.QtCore import Qt
 from stubs import balls
 
 from napari_discern import io
-from napari_discern.errors import BadArgument, OutOfMemory
+from napari_discern.errors import BadArgument, BadFile, OutOfMemory
 from napari_discern.gui import rescue, teaching
 from napari_discern.gui import train as panel_module
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.lesson import Lesson, dense, from_layers
 from napari_discern.gui.lessons import SIDE
+from napari_discern.gui.preferences import Preferences
 from napari_discern.gui.train import TrainPanel
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.learning import set_aside, train
 from napari_discern.loop import Loop
 from napari_discern.model import read_card
+from napari_discern.progress import Progress
 from napari_discern.training import Training
 
 pytestmark = pytest.mark.usefixtures("own")
@@ -365,3 +368,100 @@ def test_images_set_aside_survive_the_disk() -> None:
     rescue.begin(rescue.Plan(Training(), None, pairs[:1], pairs[1:]))
     plan = rescue.read()
     assert (names(plan.data), names(plan.validation)) == (["0"], ["1", "2"])
+
+
+def test_checkpoints_come_as_often_as_the_preferences_say(
+    panel: TrainPanel, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, quick = [], teaching.train
+
+    def noted(*args: Any, **more: Any) -> Any:
+        seen.append(more["autosave"])
+        return quick(*args, **more)
+
+    monkeypatch.setattr(teaching, "train", noted)
+    monkeypatch.setattr(teaching, "preferences", lambda: Preferences(autosave=7))
+    teach(panel, qtbot)
+    assert seen == [7]
+
+
+def test_while_a_training_runs_it_cannot_be_discarded(
+    dock: Dock, panel: TrainPanel, viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*_: Any, **__: Any) -> Any:
+        (rescue.folder() / "last").mkdir(exist_ok=True)  # as after the first autosave
+        while True:
+            yield Progress("train", 0.1, 1)
+
+    monkeypatch.setattr(teaching, "train", endless)
+    with qtbot.waitSignal(dock.session.work.progressed, timeout=60_000):
+        qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
+    assert rescue.is_left()
+    assert not panel.offer.isVisibleTo(panel)
+    dock.release()
+    other = Dock(viewer)
+    qtbot.addWidget(other)
+    assert not other.train.offer.isVisibleTo(other.train)
+    with qtbot.waitSignal(other.session.work.ended, timeout=60_000):
+        other.train.stop.click()
+    other.release()
+
+
+def test_stopping_before_the_training_keeps_what_was_left(dock: Dock, panel: TrainPanel, own: Path, qtbot: Any) -> None:
+    """A stop while the base is loaded must not touch a training that was left earlier."""
+    rescue.begin(rescue.Plan(Training(), None, []))
+    (rescue.folder() / "last").mkdir()
+
+    def stop(progress: Any, _: float) -> None:
+        if progress.stage == "load model":
+            dock.session.work.stop()
+
+    panel.base.setCurrentIndex(panel.base.findData("nuclei"))
+    dock.session.work.progressed.connect(stop)
+    with qtbot.waitSignal(dock.session.work.ended, timeout=60_000):
+        qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
+    assert "nothing was changed" in panel.message.text
+    assert rescue.is_left()
+    assert panel.offer.isVisibleTo(panel)
+
+
+def test_a_training_that_fails_without_its_dock_is_told(
+    dock: Dock, panel: TrainPanel, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    released = threading.Event()
+
+    def failing(*_: Any, **__: Any) -> Any:
+        yield Progress("train", 0.1, 1)
+        released.wait(60)
+        raise BadFile("the disk is full")
+
+    monkeypatch.setattr(panel_module, "show_error", told.append)
+    monkeypatch.setattr(teaching, "train", failing)
+    with qtbot.waitSignal(dock.session.work.progressed, timeout=60_000):
+        qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
+    dock.release()
+    with qtbot.waitSignal(dock.session.work.ended, timeout=60_000):
+        released.set()
+    assert told == ["The training has failed: the disk is full"]
+
+
+def test_ticks_set_by_hand_stay(panel: TrainPanel) -> None:
+    top = five(panel)
+    aside = set_aside(5, 0)[0]
+    top.child(aside).setCheckState(2, Qt.CheckState.Unchecked)
+    top.child((aside + 1) % 5).setCheckState(2, Qt.CheckState.Checked)
+    panel.lessons.add(Lesson("one", [(Image(PIXELS, "yx", name="more"), Instances.from_labels(TRUTH))]))
+    _, check = panel.lessons.data()
+    assert f"image {aside}" not in names(check)
+    assert f"image {(aside + 1) % 5}" in names(check)
+
+
+def test_labels_in_folders_are_whole(panel: TrainPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    io.write_image(tmp_path / "images" / "a.tif", Image(PIXELS, "yx"))
+    io.write_labels(tmp_path / "labels" / "a.tif", Instances.from_labels(TRUTH))
+    asked = iter([str(tmp_path / "images"), str(tmp_path / "labels")])
+    monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: next(asked))
+    panel.folders.click()
+    assert panel.unlabelled.currentText() == "Background"
+    assert "taken to be whole" in panel.message.text

@@ -123,11 +123,9 @@ class Instances:
         covered = layers > 0
         if not (covered.sum(axis=0) > 1).any():
             return cls(layers.max(axis=0, keepdims=True), **where)
-        plane = _colour(int(layers.max()), partners(layers))
-        planes = np.stack(
-            [np.where(covered & (plane[layers] == p), layers, 0).max(axis=0) for p in range(int(plane.max()) + 1)]
-        )
-        return cls(planes.astype(np.uint32), **where)
+        plane = _colour(int(layers.max()), partners(layers)).astype(np.int16)[layers]
+        parts = [np.where(covered & (plane == p), layers, 0).max(axis=0) for p in range(int(plane.max()) + 1)]
+        return cls(np.stack(parts).astype(np.uint32), **where)
 
     @classmethod
     def from_painted(cls, layers: np.ndarray, **where: Any) -> Instances:
@@ -140,10 +138,7 @@ class Instances:
         BadArgument
             If the labels are not integers, or negative.
         """
-        found = _renumber(_integers(layers))
-        for upper in range(1, len(found)):
-            found[upper][(found[:upper] == found[upper]).any(axis=0)] = 0
-        return cls.from_layers(found, **where)
+        return cls.from_layers(once_a_pixel(_renumber(_integers(layers))), **where)
 
     @property
     def n(self) -> int:
@@ -247,6 +242,13 @@ class Instances:
         area = len(points)
         size = area * float(np.prod(self.spacing))
         return [label, plane, area, size, *points.mean(axis=0), *low, *high, border]
+
+
+def once_a_pixel(layers: np.ndarray) -> np.ndarray:
+    """The same label layers (L, \\*S), changed in place so that no object lies twice on a pixel."""
+    for upper in range(1, len(layers)):
+        layers[upper][(layers[:upper] == layers[upper]).any(axis=0)] = 0
+    return layers
 
 
 def partners(layers: np.ndarray) -> np.ndarray:

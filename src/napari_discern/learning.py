@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -42,6 +42,7 @@ def train(
     base: Model | None = None,
     folder: Path | None = None,
     resume: bool = False,
+    autosave: float = AUTOSAVE,
 ) -> Steps[Model]:
     """Train a model on labelled images.
 
@@ -60,6 +61,8 @@ def train(
         stopping at any time loses nothing.
     resume : bool
         Go on from the checkpoint in `folder`.
+    autosave : float
+        Seconds between two checkpoints.
 
     Yields
     ------
@@ -86,7 +89,7 @@ def train(
     if base is not None:
         _say_what_is_ignored(training)
     normalise = (base.card.settings if base else training.settings).normalise
-    layers = base.card.architecture.layers if base else _layers(training, data)
+    layers = _layers(base.card.architecture.layers if base else training.layers, data)
     examples = yield from _prepare(data, normalise, layers)
     seen = windows((yield from _prepare(pick(validation, training.seed), normalise, layers)))
     with enough_memory("there is no room for the network and its optimiser; take a smaller one (--backbone.filters)."):
@@ -94,7 +97,7 @@ def train(
     best = _Best(folder)
     if resume:
         best.resume(loop)
-    yield from _descend(loop, best, seen)
+    yield from _descend(loop, best, seen, autosave)
     model = best.model or loop.model()
     settings, scores = yield from choose(model, seen, loop.deadline)
     return _finished(model, settings, scores, loop, training)
@@ -105,13 +108,13 @@ def _sparse(truth: Instances) -> Instances:
     return truth if truth.known is not None else replace(truth, known=truth.foreground)
 
 
-def _layers(training: Training, data: Labelled) -> int:
-    """How many objects may share a pixel: as many as do, up to three, but for a thousandth of the foreground."""
+def _layers(asked: int | Literal["auto"], data: Labelled) -> int:
+    """How many objects may share a pixel: as asked, or as many as do, up to three, but for a thousandth of all."""
     counts = [truth.coverage for _, truth in data]
     most = max(map(len, counts))
     beyond = np.sum([np.pad(c, (0, most - len(c))) for c in counts], axis=0)[::-1].cumsum()[::-1]
     shown = max([1, *(k for k in (2, 3) if k < most and beyond[k] > RARE * beyond[1])])
-    layers = shown if training.layers == "auto" else training.layers
+    layers = shown if asked == "auto" else asked
     if layers + 1 < most and beyond[layers + 1]:
         log.warning(
             "%d pixels bear more than %d object(s), %.1f %% of the foreground; which they are is not learnt there.",
@@ -167,8 +170,8 @@ class _Best:
             self.score = max(self.score, self.model.card.scores.get("S_mean", self.score))  # it may be the newer one
 
 
-def _descend(loop: Loop, best: _Best, seen: Sequence[Window]) -> Steps[None]:
-    """Run the loop to its end; validate now and then, and save every minute, when stopped and at the end."""
+def _descend(loop: Loop, best: _Best, seen: Sequence[Window], autosave: float) -> Steps[None]:
+    """Run the loop to its end; validate now and then, and save so often, when stopped and at the end."""
     count, saved = loop.training.checks, time.monotonic()
     due = int(loop.fraction() * count) + 1
     try:
@@ -178,7 +181,7 @@ def _descend(loop: Loop, best: _Best, seen: Sequence[Window]) -> Steps[None]:
                 score = yield from _validate(loop, best, seen, progress)
                 due = min(count, int(loop.fraction() * count) + 1)
                 yield replace(progress, stage="validate", values={**progress.values, "S_mean": score})
-            if time.monotonic() - saved > AUTOSAVE:
+            if time.monotonic() - saved > autosave:
                 best.save(loop)
                 saved = time.monotonic()
     except GeneratorExit:

@@ -15,6 +15,7 @@ from napari_discern.architecture import Architecture
 from napari_discern.clustering import Clustering, MeanShift
 from napari_discern.device import Precision, enough_memory, find_device, pick_precision
 from napari_discern.errors import BadArgument, BadModel, DiscernError
+from napari_discern.instances import once_a_pixel
 from napari_discern.io.atomic import atomic
 from napari_discern.lazy import LazyModule
 from napari_discern.normalise import Normalisation, Percentile
@@ -232,10 +233,7 @@ def find_objects(embedded: Embedded, settings: Settings) -> np.ndarray:
 def as_layers(labels: torch.Tensor, layers: int) -> np.ndarray:
     """Labels of elements as uint32 (L, \\*S), in which an object lies once on a pixel."""
     found = labels.cpu().numpy()
-    found = found[None] if layers == 1 else found
-    for upper in range(1, layers):
-        found[upper][(found[:upper] == found[upper]).any(axis=0)] = 0
-    return found
+    return once_a_pixel(found[None] if layers == 1 else found)
 
 
 def drop_small(labels: np.ndarray, min_size: int, in_place: bool = False) -> np.ndarray:

@@ -45,6 +45,18 @@ Steps: TypeAlias = Generator[Progress, None, T]
 """A pipeline: yields `Progress`, returns its result."""
 
 
+def part_of(steps: Steps[T], stage: str, begin: float, width: float, total: float) -> Steps[T]:
+    """The same pipeline, whose progress is a part of a larger one: from `begin` on, `width` of `total`."""
+    try:
+        while True:
+            yield Progress(stage, begin + width * next(steps).fraction, total)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        steps.close()
+
+
 def run(steps: Steps[T], report: Callable[[Progress], object] | None = None) -> T:
     """Run a pipeline to its end and return its result.
 

@@ -96,8 +96,8 @@ class Example:
         Of a pixel that more than L objects share it is unknown which they are: one embedding cannot be two. Where
         nothing is known, so is all.
         """
-        number = np.minimum((self.truth.planes > 0).sum(axis=0), self.layers)
-        targets = np.concatenate([stack_objects(self.truth, self.layers), number[None]]).astype(np.int32)
+        number = np.minimum((self.truth.planes > 0).sum(axis=0, dtype=np.int32), self.layers)
+        targets = np.concatenate([stack_objects(self.truth, self.layers), number[None]])
         if self.truth.known is not None:
             targets[:, ~(self.truth.known | self.truth.foreground)] = UNKNOWN
         return targets
@@ -222,10 +222,16 @@ class Window:
 
 
 def cut_window(example: Example, side: Mapping[int, int] = MappingProxyType({2: 512, 3: 96})) -> Window:
-    """The middle of an image, `side` pixels along each axis by its dimensions, or all of a smaller one."""
+    """The middle of an image, `side` pixels along each axis by its dimensions, or all of a smaller one.
+
+    Where not all is known, a part around an object.
+    """
     shape = example.image.spatial_shape
-    sides = [min(n, side[len(shape)]) for n in shape]
-    region = tuple(slice((n - s) // 2, (n - s) // 2 + s) for n, s in zip(shape, sides, strict=True))
+    sides, middle = [min(n, side[len(shape)]) for n in shape], [n // 2 for n in shape]
+    if example.truth.known is not None and len(example.inside):
+        middle = [int(i) for i in np.unravel_index(example.inside[len(example.inside) // 2], shape)]
+    start = [int(np.clip(m - s // 2, 0, n - s)) for m, s, n in zip(middle, sides, shape, strict=True)]
+    region = tuple(slice(a, a + s) for a, s in zip(start, sides, strict=True))
     return Window(example.scaling(example.image.read(region)), example.truth.crop(region))
 
 

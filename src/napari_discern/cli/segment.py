@@ -20,7 +20,7 @@ from napari_discern.errors import BadArgument, BadFile, DiscernError, OutputExis
 from napari_discern.instances import Instances
 from napari_discern.metrics import abridged
 from napari_discern.model import Model, read_card
-from napari_discern.progress import Progress, Steps
+from napari_discern.progress import Progress, Steps, part_of
 from napari_discern.recipe import Recipe
 from napari_discern.segmentation import segment
 
@@ -162,8 +162,12 @@ class Folder:
         io.write_features(self.path / f"{name}.csv", objects, self.overwrite)
         flat = len(objects.planes) == 1
         written = self.path / f"{name}{'.tif' if flat else self.masks}"
-        (io.write_labels if flat else io.write_masks)(written, objects, self.overwrite)
-        for suffix in (".tif", *MASKS.values()):
+        try:
+            (io.write_labels if flat else io.write_masks)(written, objects, self.overwrite)
+        except BadArgument:
+            (self.path / f"{name}.csv").unlink(missing_ok=True)
+            raise
+        for suffix in (".tif", self.masks):
             if written.name != f"{name}{suffix}":
                 (self.path / f"{name}{suffix}").unlink(missing_ok=True)
         return written
@@ -195,26 +199,19 @@ class Work:
             for f, frame in enumerate(frames):
                 begun, steps = time.perf_counter(), segment(frame, self.model, self.folder.recipe)
                 try:
-                    objects = yield from _as_part(steps, name, k + f / len(frames), 1 / len(frames), len(images))
+                    objects = yield from part_of(steps, name, k + f / len(frames), 1 / len(frames), len(images))
                 except DiscernError as error:
                     self._fail(path, error)
                     break
-                written, seconds = self.folder.write(frame.name, objects), time.perf_counter() - begun
+                try:
+                    written = self.folder.write(frame.name, objects)
+                except BadArgument as error:  # such objects have no place in such files
+                    self._fail(path, error)
+                    break
+                seconds = time.perf_counter() - begun
                 say(f"{frame.name}: {objects.n} objects -> {written}, {seconds:.1f} s")
             else:
                 self.done += 1
 
     def _fail(self, path: Path, error: DiscernError) -> None:
         self.failures.append(str(error) if path.name in str(error) else f"{path}: {error}")
-
-
-def _as_part(steps: Steps[Instances], stage: str, begin: float, width: float, total: int) -> Steps[Instances]:
-    """The progress of one image as a part of that of all."""
-    try:
-        while True:
-            yield Progress(stage, begin + width * next(steps).fraction, total)
-    except StopIteration as stop:
-        objects: Instances = stop.value
-        return objects
-    finally:
-        steps.close()

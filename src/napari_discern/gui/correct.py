@@ -57,7 +57,8 @@ class Correct(QWidget):
     @property
     def accepted(self) -> set[int]:
         """Ids of the objects that were accepted."""
-        return set(self.planes.front.metadata.get(ACCEPTED, ())) if self.planes is not None else set()
+        there = self.planes is not None and self.planes.layers
+        return set(self.planes.front.metadata.get(ACCEPTED, ())) if self.planes is not None and there else set()
 
     def follow(self, layer: Labels | None) -> None:
         """Work on this layer and its further planes from now on."""
@@ -177,7 +178,9 @@ class Correct(QWidget):
             layer.undo()
 
     def _there(self) -> Planes:
-        if self.planes is None or any(layer not in self.session.viewer.layers for layer in self.planes.layers):
+        if self.planes is not None:
+            self.planes.leave(self.session.viewer)
+        if self.planes is None or not self.planes.layers:
             raise BadArgument("there is no result to correct; find objects first (Segment).")
         return self.planes
 
@@ -195,9 +198,12 @@ class Correct(QWidget):
         return next((label for label in found if label != but), found[0])
 
     def _paint(self, changes: Sequence[tuple[Labels, Where, int]], label: int, what: str) -> None:
+        painted = []
         for layer, where, value in changes:
-            layer.data_setitem(where, value)
-        self._steps.append((what, label, [layer for layer, _, _ in changes]))
+            if (np.asarray(layer.data)[where] != value).any():  # napari notes nothing of what changes nothing
+                layer.data_setitem(where, value)
+                painted.append(layer)
+        self._steps.append((what, label, painted))
 
     def _refuse_locked(self, *labels: int) -> None:
         locked = [label for label in labels if label in self.accepted]
@@ -247,7 +253,7 @@ class Correct(QWidget):
                 layer.features = table
 
     def _tell(self) -> None:
-        if self.planes is None:
+        if self.planes is None or not self.planes.layers:
             self.count.setText("")
             return
         total = len(self.planes.ids()) if RECIPE in self.planes.front.metadata else 0

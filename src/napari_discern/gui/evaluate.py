@@ -103,7 +103,10 @@ class EvaluatePanel(QWidget):
                 f"layer {found.name!r} is of shape {found.data.shape}, {truth.name!r} of {truth.data.shape}; both "
                 "must be of the same image, whole."
             )
-        return read_labels(found), read_labels(truth)
+        return self._objects(found), self._objects(truth)
+
+    def _objects(self, layer: Labels) -> Instances:
+        return read_labels(layer, viewer=self.session.viewer)
 
     def _answer(self) -> Steps[dict[str, Report]]:
         layer, card, truth = self.segment.image.layer, self.segment.model.card, self.truth.layer
@@ -115,7 +118,7 @@ class EvaluatePanel(QWidget):
             card.architecture.channels,
             selected_with(self.session.viewer, layer),
         )
-        image, objects = source.image(source.current(self.session.viewer)), read_labels(truth)
+        image, objects = source.image(source.current(self.session.viewer)), self._objects(truth)
         if objects.shape != image.spatial_shape:
             raise BadArgument(
                 f"layer {truth.name!r} is of shape {objects.shape}, the image {layer.name!r} of {image.spatial_shape}; "

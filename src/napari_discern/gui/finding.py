@@ -16,7 +16,7 @@ from napari_discern.gui.layers import Source
 from napari_discern.gui.session import Session
 from napari_discern.instances import Instances
 from napari_discern.model import Embedded, Model, find_objects
-from napari_discern.progress import Progress, Steps
+from napari_discern.progress import Progress, Steps, part_of
 from napari_discern.recipe import Recipe
 from napari_discern.segmentation import embed, measure, recipe_for, segment
 
@@ -124,22 +124,10 @@ def _find_as(wish: Wish, model: Model, recipe: Recipe) -> Steps[Found]:
         return Found.of(wish, recipe, embed(images[0], model, recipe))
     objects = []
     for k, image in enumerate(images):
-        objects.append((yield from _part_of(segment(image, model, recipe), k, len(images))))
+        objects.append((yield from part_of(segment(image, model, recipe), "segment", k, 1, len(images))))
     return Found(wish, recipe, tuple(objects), None).ready()
 
 
 def _in_one_tile(wish: Wish, recipe: Recipe, card: Any) -> bool:
     box = recipe.box(wish.source.spatial_shape)
     return all(b.stop - b.start <= t + 2 * h for b, t, h in zip(box, *recipe.cut(card), strict=True))
-
-
-def _part_of(steps: Steps[Instances], done: int, total: int) -> Steps[Instances]:
-    """The progress of one image as a part of that of all."""
-    try:
-        while True:
-            yield Progress("segment", done + next(steps).fraction, total)
-    except StopIteration as stop:
-        objects: Instances = stop.value
-        return objects
-    finally:
-        steps.close()

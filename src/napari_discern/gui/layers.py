@@ -182,14 +182,16 @@ def fly_to(viewer: ViewerModel, layer: Labels, place: Sequence[float] | np.ndarr
     viewer.scene.camera.center = tuple(world[-3:])
 
 
-def read_labels(layer: Labels, place: Sequence[int] = ()) -> Instances:
-    """The objects of a Labels layer and its further planes; ids are made 1..N in their order.
+def read_labels(layer: Labels, place: Sequence[int] = (), viewer: ViewerModel | None = None) -> Instances:
+    """The objects of a Labels layer and its further planes, those in the viewer; ids are made 1..N in their order.
 
     Raises
     ------
     BadArgument
         If the layer is not 2D or 3D at that place, or holds no integers.
     """
+    if viewer is not None:
+        Planes.of(layer).leave(viewer)
     planes = np.stack([np.asarray(pixels(one)[tuple(place)]) for one in Planes.of(layer).layers])
     return Instances.from_painted(planes, spacing=tuple(abs(float(s)) or 1.0 for s in layer.scale[1 - planes.ndim :]))
 

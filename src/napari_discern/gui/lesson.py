@@ -89,9 +89,10 @@ def from_layers(
     planes = [_array(layer) for layer in behind or Planes.of(labels).layers]
     painted = planes[0]
     source = Source.of(image, ndim, _channels(image, painted, together), together)
-    if any(plane.shape != painted.shape for plane in planes):
+    apart = any(not np.allclose(layer.translate, labels.translate) for layer in behind)
+    if apart or any(plane.shape != painted.shape for plane in planes):
         raise BadArgument(
-            f"the layers selected together with {labels.name!r} have other shapes; select only its planes."
+            f"layers selected with {labels.name!r} lie elsewhere or have other shapes; select its planes."
         )
     if any(plane.dtype.kind not in "iu" for plane in planes):
         raise BadArgument(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from napari_discern.gui.lesson import Lesson
 from napari_discern.image import Image
@@ -17,7 +17,7 @@ from napari_discern.pictures import overlay
 
 LOOKS = 3
 """Images that are drawn."""
-SIDE = 110
+SIDE = 96
 """Pixels along the longer side of a drawn one."""
 CUT = 512
 """Pixels of an image that are drawn, along each axis."""
@@ -41,13 +41,20 @@ class Lessons(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.lessons: list[Lesson] = []
+        self._by_hand: dict[int, bool] = {}
         self.list = QTreeWidget()
         self.list.setHeaderLabels(["image", "objects", "check on"])
-        self.list.setMaximumHeight(130)
+        self.list.setFixedHeight(120)
+        header = self.list.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.list.setToolTip(
             "What the model will learn from. Ticked images are not learnt from: the model is checked on them, and its "
             "thresholds are chosen on them. Of five or more images some are ticked by themselves."
         )
+        self.list.itemChanged.connect(self._ticked)
         self.looks = [QLabel() for _ in range(LOOKS)]
         layout, row = QVBoxLayout(self), QHBoxLayout()
         layout.setContentsMargins(0, 0, 0, 0)
@@ -88,6 +95,7 @@ class Lessons(QWidget):
 
     def _fill(self) -> None:
         aside = set(set_aside(len(self._pairs()), 0))
+        self.list.blockSignals(True)
         self.list.clear()
         count = 0
         for lesson in self.lessons:
@@ -98,11 +106,19 @@ class Lessons(QWidget):
             self.list.addTopLevelItem(top)
             for number, (image, truth) in enumerate(lesson.pairs):
                 item = QTreeWidgetItem(top, [f"{number + 1}: {image.name}", str(truth.n)])
-                ticked = count in aside
+                ticked = self._by_hand.get(id(truth), count in aside)
+                item.setData(0, Qt.ItemDataRole.UserRole, count)
                 item.setCheckState(2, Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
                 count += 1
+        self.list.blockSignals(False)
         self._draw()
         self.changed.emit()
+
+    def _ticked(self, item: QTreeWidgetItem) -> None:
+        """Remember what was ticked by hand."""
+        index = item.data(0, Qt.ItemDataRole.UserRole)
+        if index is not None:
+            self._by_hand[id(self._pairs()[index][1])] = item.checkState(2) == Qt.CheckState.Checked
 
     def _draw(self) -> None:
         pairs = self._pairs()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Labels
 
 Where = tuple[np.ndarray, ...]
@@ -18,26 +19,26 @@ Where = tuple[np.ndarray, ...]
 class Planes:
     """Layers of one shape and place, whose ids are unique over all of them; which object is chosen is so in each.
 
-    Attributes
-    ----------
-    layers : list of napari Labels layers
-        The front one first, which also bears what is noted of the whole.
+    Layers are known as long as they live, and leave when they are taken out of the viewer.
     """
 
     _all: ClassVar[weakref.WeakKeyDictionary[Any, Planes]] = weakref.WeakKeyDictionary()
 
     def __init__(self, layers: Sequence[Labels]) -> None:
-        self.layers = list(layers)
-        for layer in self.layers:
-            self._all[layer] = self
-            if len(self.layers) > 1:
-                layer.events.selected_label.connect(self._choose)
+        self._layers: list[weakref.ref[Labels]] = []
+        self.join(layers)
 
     @classmethod
     def of(cls, layer: Labels) -> Planes:
         """The planes that a layer is one of; of most layers just that one."""
         known = cls._all.get(layer)
         return known if known is not None else cls([layer])
+
+    @property
+    def layers(self) -> list[Labels]:
+        """The layers, the front one first, which also bears what is noted of the whole."""
+        alive = (layer() for layer in self._layers)
+        return [layer for layer in alive if layer is not None]
 
     @property
     def front(self) -> Labels:
@@ -54,9 +55,21 @@ class Planes:
         """The largest id."""
         return max(int(np.max(layer.data)) for layer in self.layers)
 
+    def join(self, layers: Sequence[Labels]) -> None:
+        """Take further layers in, behind those that are here."""
+        self._layers = [weakref.ref(layer) for layer in (*self.layers, *layers)]
+        for layer in layers:
+            self._all[layer] = self
+            layer.events.selected_label.connect(self._choose)
+
+    def leave(self, viewer: ViewerModel) -> None:
+        """Forget the layers that are no longer in the viewer."""
+        self._layers = [weakref.ref(layer) for layer in self.layers if layer in viewer.layers]
+
     def ids(self) -> set[int]:
         """All ids that are there."""
-        found: set[int] = set().union(*(np.unique(layer.data).tolist() for layer in self.layers))
+        every = (np.flatnonzero(np.bincount(np.asarray(layer.data).ravel())) for layer in self.layers)  # no sorting
+        found: set[int] = set().union(*(ids.tolist() for ids in every))
         return found - {0}
 
     def find(self, label: int) -> tuple[Labels, Where]:

@@ -25,10 +25,13 @@ class Preferences:
         Where models run: auto, cpu, cuda, cuda:1.
     tile : int
         Side of a tile in pixels; 0 leaves it to the recipe.
+    autosave : int
+        Seconds between two checkpoints of a training.
     """
 
     device: str = "auto"
     tile: int = 0
+    autosave: int = 60
 
 
 def preferences() -> Preferences:
@@ -37,7 +40,7 @@ def preferences() -> Preferences:
         from napari.settings import get_plugin_settings
 
         general = get_plugin_settings("napari-discern").general
-        return Preferences(str(general.device), int(general.tile))
+        return Preferences(str(general.device), int(general.tile), max(1, int(general.autosave)))
     except (ImportError, KeyError, AttributeError, ValueError) as error:
         log.debug("no plugin settings here: %s", error)
         return Preferences()

@@ -29,13 +29,13 @@ def show(found: Found, last: Labels | None, session: Session) -> Labels:
     """
     viewer = session.viewer
     planes = Planes.of(last) if last is not None and last in viewer.layers else None
-    if planes is None or not _are_untouched(planes, found):
-        planes = Planes(_new(found, viewer))
-        for layer in planes.layers:
-            session.add(layer)
+    if planes is not None and _are_untouched(planes, found):
+        _fill(planes, found, session)
     else:
-        for layer, labels in zip(planes.layers, found.planes, strict=True):
-            layer.data = labels
+        layers = _new(found, _free_name(viewer, found), len(found.planes))
+        planes = Planes(layers)
+        for layer in layers:
+            session.add(layer)
     for layer in planes.layers:
         layer.features = found.table
         layer.metadata[RECIPE] = {
@@ -48,8 +48,8 @@ def show(found: Found, last: Labels | None, session: Session) -> Labels:
 
 def _are_untouched(planes: Planes, found: Found) -> bool:
     """Whether layers show a result of the same pixels that nobody has changed or accepted anything of."""
-    shape = (len(planes.layers), *planes.front.data.shape)
-    return shape == found.planes.shape and all(_is_untouched(layer, found) for layer in planes.layers)
+    same = planes.front.data.shape == found.planes.shape[1:]
+    return same and all(_is_untouched(layer, found) for layer in planes.layers)
 
 
 def _is_untouched(layer: Labels, found: Found) -> bool:
@@ -58,27 +58,40 @@ def _is_untouched(layer: Labels, found: Found) -> bool:
     return same and note.get("check") == _checksum(layer.data)
 
 
-def _new(found: Found, viewer: Any) -> list[Labels]:
+def _fill(planes: Planes, found: Found, session: Session) -> None:
+    """Show other objects on the same layers; a plane more makes a layer more, a plane less one less."""
+    for layer in planes.layers[len(found.planes) :]:
+        session.viewer.layers.remove(layer)
+    planes.leave(session.viewer)
+    for layer, labels in zip(planes.layers, found.planes, strict=False):
+        layer.data = labels
+    more = _new(found, planes.front.name, len(found.planes))[len(planes.layers) :]
+    planes.join(more)
+    for layer in more:
+        session.add(layer)
+
+
+def _new(found: Found, name: str, count: int) -> list[Labels]:
     image, start, ndim = found.wish.source.layer, found.wish.start, found.planes.ndim - 1
     scale = np.asarray(image.scale)[-ndim:]
     translate = np.asarray(image.translate)[-ndim:].astype(float)
     translate[-len(start) :] += np.array(start) * scale[-len(start) :]
     layers = []
-    for number, name in enumerate(_free_names(viewer, image.name, len(found.planes))):
-        layer = Labels(found.planes[number], name=name, scale=scale, translate=translate, opacity=0.6)
+    for number, called in enumerate(_names(name, count)):
+        layer = Labels(found.planes[number], name=called, scale=scale, translate=translate, opacity=0.6)
         layer.contour = OUTLINE if number else 0
         layers.append(layer)
     return layers
 
 
-def _free_names(viewer: Any, image: str, count: int) -> list[str]:
-    taken = {layer.name for layer in viewer.layers}
-    for turn in itertools.count(1):
-        base = f"{image} objects" + (f" {turn}" if turn > 1 else "")
-        names = [base, *(f"{base}, behind" + (f" {k}" if k > 1 else "") for k in range(1, count))]
-        if not taken & set(names):
-            break
-    return names
+def _names(front: str, count: int) -> list[str]:
+    return [front, *(f"{front}, behind" + (f" {k}" if k > 1 else "") for k in range(1, count))]
+
+
+def _free_name(viewer: Any, found: Found) -> str:
+    base, taken = f"{found.wish.source.layer.name} objects", {layer.name for layer in viewer.layers}
+    every = itertools.chain([base], (f"{base} {k}" for k in itertools.count(2)))
+    return next(name for name in every if not taken & set(_names(name, len(found.planes))))
 
 
 def _origin(found: Found) -> tuple[Any, ...]:

@@ -77,18 +77,22 @@ class Runner(QWidget):
         self.message.say(words)
         return True
 
-    def adopt(self, use: Callable[[Any], object], words: str) -> None:
-        """Follow what runs under this title already, started by a panel that was closed meanwhile."""
-        if self.work.busy and self.work.title == self.title:
-            self.work.hand_to(use)
-            self._busy(True)
-            self.message.say(words)
+    def adopt(self, use: Callable[[Any], object], words: str) -> bool:
+        """Follow what runs under this title already, started by a panel that was closed meanwhile, if there is such."""
+        if not self.work.busy or self.work.title != self.title:
+            return False
+        self.work.hand_to(use)
+        self._busy(True)
+        self.message.say(words)
+        return True
 
-    def leave(self, use: Callable[[Any], object] | None = None) -> None:
-        """Let go of the work: what this started is stopped, or goes on for `use`."""
+    def leave(
+        self, use: Callable[[Any], object] | None = None, blame: Callable[[Exception], object] | None = None
+    ) -> None:
+        """Let go of the work: what this started is stopped, or goes on for `use`, and `blame` if it fails."""
         if self._mine:
             self._mine = False
-            self.work.hand_to(use or (lambda _: None))
+            self.work.hand_to(use or (lambda _: None), blame)
             if use is None:
                 self.work.stop()
 

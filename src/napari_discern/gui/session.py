@@ -26,6 +26,8 @@ class Session(QObject):
     ----------
     viewer : napari ViewerModel
     work : Work
+    kept : str
+        Name of the model that the training of the moment, or the last one, has saved; "" if none.
     """
 
     _all: ClassVar[weakref.WeakKeyDictionary[ViewerModel, Session]] = weakref.WeakKeyDictionary()
@@ -34,6 +36,7 @@ class Session(QObject):
         super().__init__()
         self._viewer, self.work = weakref.ref(viewer), Work(self)
         self._model: tuple[str, Model] | None = None
+        self.kept = ""
         app = QApplication.instance()
         if app is not None:
             app.aboutToQuit.connect(self.work.stop)

@@ -15,6 +15,7 @@ from napari_discern import zoo
 from napari_discern.errors import OutOfMemory
 from napari_discern.gui import rescue
 from napari_discern.gui.layers import Source
+from napari_discern.gui.preferences import preferences
 from napari_discern.gui.session import Session
 from napari_discern.image import Image
 from napari_discern.instances import Instances
@@ -22,6 +23,7 @@ from napari_discern.learning import Labelled, train
 from napari_discern.metrics import Report, score
 from napari_discern.model import Model, find_objects
 from napari_discern.progress import Progress, Steps
+from napari_discern.sample import Example, cut_window
 
 EVERY = 4.0
 """Seconds between two previews."""
@@ -90,24 +92,38 @@ def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, res
     """
     training, data = plan.training, plan.data
     own = plan.validation or data
+    session.kept = ""
     start = (yield from session.model(plan.base, training.device)) if plan.base else None
     before = (yield from _own_score(start, own)) if start is not None else -1.0
     if not resume:
+        _keep_best()  # of a training that was left
         rescue.begin(plan)
-    steps = train(training, data, plan.validation, base=start, folder=rescue.folder(), resume=resume)
+    base, autosave = start.card.name if start else "model", preferences().autosave
+    steps = train(training, data, plan.validation, start, rescue.folder(), resume=resume, autosave=autosave)
     try:
         model = yield from _with_preview(steps, screen)
+    except GeneratorExit:
+        session.kept = _keep_best()
+        raise
     except OutOfMemory:
         fewer = 2 if training.batch == "auto" else training.batch // 2
-        if fewer < 1 or resume:
+        if fewer < 1 or resume or rescue.best() is not None:
             raise
         yield Progress(f"memory ran out; batches of {fewer}", 0, 0)
         smaller = replace(plan, training=training.model_copy(update={"batch": fewer}))
         return (yield from teach(session, smaller, screen))
-    name, saved = keep(model, start.card.name if start else "model", f"{sum(t.n for _, t in data)} own objects")
+    session.kept, saved = keep(model, base, f"{sum(t.n for _, t in data)} own objects")
     rescue.clear()
     after = yield from _own_score(saved, own)
-    return Taught(name, saved, plan.base, before, after)
+    return Taught(session.kept, saved, plan.base, before, after)
+
+
+def _keep_best() -> str:
+    """Save the best model of a training that did not come to its end, and forget that; its name, "" without one."""
+    best = rescue.best()
+    name = keep(best, best.card.name)[0] if best is not None else ""
+    rescue.clear()
+    return name
 
 
 def keep(model: Model, base: str, data: str | None = None) -> tuple[str, Model]:
@@ -129,7 +145,12 @@ def _with_preview(steps: Steps[Model], screen: Screen | None) -> Steps[Model]:
                 model = progress.peek()
                 if patch is None:
                     patch = model.card.settings.normalise(screen.image)(screen.image.read(screen.box))
-                labels = find_objects(model.embed(patch), model.card.settings)[0]
+                try:
+                    found = find_objects(model.embed(patch), model.card.settings)
+                except OutOfMemory:
+                    screen = None  # the training has the memory; that is no reason to stop it
+                    continue
+                labels = Instances.from_layers(found).planes[0]
                 yield Preview(
                     progress.stage, progress.done, progress.total, progress.values, labels=labels, screen=screen
                 )
@@ -144,11 +165,11 @@ def _with_preview(steps: Steps[Model], screen: Screen | None) -> Steps[Model]:
 
 
 def _own_score(model: Model, data: Labelled) -> Steps[float]:
-    """Pooled S(0.5) of a model on what is known of the lessons."""
-    scores = {}
+    """Pooled S(0.5) of a model on what is known of the lessons; of a large image, a part is looked at."""
+    scores, settings = {}, model.card.settings
     for k, (image, truth) in enumerate(data):
         yield Progress("score", k, len(data))
-        settings = model.card.settings
-        found = Instances.from_layers(find_objects(model.embed(settings.normalise(image)(image.read())), settings))
-        scores[str(k)] = score(found, truth)
+        window = cut_window(Example(image, truth, settings.normalise(image)))
+        found = Instances.from_layers(find_objects(model.embed(window.patch), settings))
+        scores[str(k)] = score(found, window.truth)
     return float(Report(scores).pooled.S[0.5])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -30,13 +30,16 @@ from napari_discern.gui.form import Form
 from napari_discern.gui.layers import Source, guess, selected_with
 from napari_discern.gui.lesson import dense, from_folders, from_layers
 from napari_discern.gui.lessons import Lessons
+from napari_discern.gui.planes import Planes
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.session import Session
-from napari_discern.gui.teaching import Preview, Screen, Taught, keep, teach
+from napari_discern.gui.teaching import Preview, Screen, Taught, teach
 from napari_discern.progress import Progress, Steps
 from napari_discern.training import Training
 
 MINUTES = (2, 5, 15, 30)
+MISTAKES = "mistakes"
+"""Name of a layer that Evaluate makes, which holds no lesson."""
 SCRATCH = "Nothing: from scratch"
 BUSY_WITH = ("minutes", "steps", "unlabelled", "settings")
 
@@ -66,7 +69,7 @@ class TrainPanel(QWidget):
         self.unlabelled.addItems(["Unknown", "Background"])
         self.form: Form[Training] = Form(Training, skip=BUSY_WITH)
         self.form.show(Training())
-        self.start, self.stop = QPushButton("Fine-&tune"), QPushButton("Stop and &keep the best")
+        self.start, self.stop = QPushButton("Fine-&tune"), QPushButton("Stop, &keep the best")
         self.preview = QCheckBox("&Preview on what is shown")
         self.preview.setChecked(True)
         self.runner, self.curves = Runner(session.work, "Train", self.start, self.stop), Curves()
@@ -79,7 +82,8 @@ class TrainPanel(QWidget):
         self._explain()
         self._connect()
         self._fill_bases()
-        self.runner.adopt(self._use, "A training goes on.")
+        if self.runner.adopt(self._use, "A training goes on."):
+            self.offer.hide()
 
     def add_layers(self) -> None:
         """Take the picked layers as a lesson."""
@@ -87,7 +91,9 @@ class TrainPanel(QWidget):
         if image is None or labels is None:
             raise BadArgument("pick an image and a Labels layer to learn from. Labels: Layers > New Labels, and paint.")
         together = selected_with(self.session.viewer, image)
-        behind = selected_with(self.session.viewer, labels)
+        Planes.of(labels).leave(self.session.viewer)
+        others = (self.background.layer, self._shown)
+        behind = [b for b in selected_with(self.session.viewer, labels) if b not in others and b.name != MISTAKES]
         self.lessons.add(
             from_layers(
                 image, labels, self._ndim(image), self.background.layer, together, behind if len(behind) > 1 else ()
@@ -100,7 +106,6 @@ class TrainPanel(QWidget):
 
     def go_on(self) -> None:
         """Go on with the training that was left when the viewer went."""
-        self.offer.hide()
         self._run(self._taught_further, "Going on where the training was left.")
 
     def discard(self) -> None:
@@ -111,12 +116,13 @@ class TrainPanel(QWidget):
     def release(self) -> None:
         """Let go of the viewer; a training goes on."""
         self._drop_preview()
-        self.runner.leave(_tell)
+        self.runner.leave(_tell, _blame)
         for box in (self.image, self.labels, self.background):
             box.release()
 
     def _run(self, make: Callable[[], Steps[Taught]], words: str) -> None:
         if self.runner.run(make, self._use, words):
+            self.offer.hide()
             self.curves.clear()
             self.undo.hide()
 
@@ -126,10 +132,13 @@ class TrainPanel(QWidget):
         data, validation = self.lessons.data()
         if not data:
             raise BadArgument("every image is ticked to check on; leave some to learn from.")
-        if self.unlabelled.currentIndex() == 1:
+        dense_labels = self.unlabelled.currentIndex() == 1
+        if dense_labels:
             data, validation = dense(data), dense(validation)
         minutes = MINUTES[self.time.currentIndex()]
-        training = Training.from_dict({**self.form.read().model_dump(), "minutes": minutes, "steps": None}, "the panel")
+        wanted = {"minutes": minutes, "steps": None, "unlabelled": ("unknown", "background")[dense_labels]}
+        training = Training.from_dict({**self.form.read().model_dump(), **wanted}, "the panel")
+        self._refuse_shared_pixels()
         plan = rescue.Plan(training, self.base.currentData(), data, validation)
         return teach(self.session, plan, self._screen(data[0][0].channels))
 
@@ -179,24 +188,26 @@ class TrainPanel(QWidget):
     def _ended(self, why: str) -> None:
         if why:
             self._drop_preview()
-        if why == "stopped":
-            self._keep_best()
-
-    def _keep_best(self) -> None:
-        """Save the best model of a training that was stopped."""
-        model = rescue.best()
-        rescue.clear()
-        if model is None:
+            self.offer.setVisible(rescue.is_left())
+        if why == "stopped" and self.session.kept:
+            self._offer_model(self.session.kept)
+            self.message.say(f"Stopped. The best so far is kept as {self.session.kept!r}.")
+        elif why == "stopped":
             self.message.say("Stopped before anything was learnt; nothing was changed.")
-            return
-        name, _ = keep(model, model.card.name)
-        self._offer_model(name)
-        self.message.say(f"Stopped. The best so far is kept as {name!r}.")
 
     def _offer_model(self, name: str) -> None:
         self.models.reload()
         self.models.pick(name)
         self._fill_bases()
+
+    def _refuse_shared_pixels(self) -> None:
+        """Say that a model of one object a pixel cannot be taught two."""
+        card = self.models.cards.get(self.base.currentData() or "")
+        if card is not None and card.architecture.layers == 1 and any(lesson.shared for lesson in self.lessons.lessons):
+            raise BadArgument(
+                f"in these lessons objects share pixels, which {card.name!r} cannot learn: it knows one a pixel. "
+                f"Start from a model of such objects, or choose {SCRATCH!r}."
+            )
 
     def _ndim(self, layer: ImageLayer) -> int:
         card = self.models.cards.get(self.base.currentData() or "")
@@ -222,6 +233,8 @@ class TrainPanel(QWidget):
         labels = QFileDialog.getExistingDirectory(self, "Folder of their labels") if images else ""
         if labels:
             self.lessons.add(from_folders(images, labels))
+            self.unlabelled.setCurrentIndex(1)
+            self.message.say("Labels in folders are taken to be whole: what bears none is background. See below.")
 
     def _use_old(self) -> None:
         """Go back to the model that the last training started from."""
@@ -290,6 +303,11 @@ class TrainPanel(QWidget):
         self.preview.setToolTip("Show every few seconds what the model finds by now in what is on screen.")
         self.start.setToolTip("Train; the new model appears in the list and is used at once.")
         self.stop.setToolTip("Stop (Esc), and keep the best model so far.")
+
+
+def _blame(error: Exception) -> None:
+    """Say that a training has failed whose panel was closed."""
+    show_error(f"The training has failed: {error}")
 
 
 def _tell(taught: Taught) -> None:

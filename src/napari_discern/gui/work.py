@@ -73,7 +73,8 @@ class Work(QObject):
         if self.busy:
             raise WorkFailed("something else is running; stop it first, or wait until it is done.")
         self._begun, self._why = time.monotonic(), ""
-        self.title, self._use = title, use
+        self.title = title
+        self.hand_to(use)
         self._result: tuple[Any, ...] = ()
         self._bar = activity(total=1000, desc=title)
         self._thread = _Thread(_guarded, steps)
@@ -83,9 +84,9 @@ class Work(QObject):
         self._thread.finished.connect(self._end)
         self._thread.start()
 
-    def hand_to(self, use: Callable[[Any], object]) -> None:
-        """Give the result of what runs to `use`, in place of whom it was started for."""
-        self._use = use
+    def hand_to(self, use: Callable[[Any], object], blame: Callable[[Exception], object] | None = None) -> None:
+        """Give the result of what runs to `use`, and an error to `blame`, in place of whom it was started for."""
+        self._use, self._blame = use, blame
 
     def stop(self) -> None:
         """Ask the pipeline to stop where it next reports; what it has is kept where it keeps things."""
@@ -105,6 +106,8 @@ class Work(QObject):
     def _fail(self, error: Exception) -> None:
         self._why = "failed"
         self.failed.emit(error)
+        if self._blame is not None:
+            self._blame(error)
 
     def _keep(self, result: Any) -> None:
         self._result = (result,)
@@ -114,6 +117,8 @@ class Work(QObject):
         if bar is not None:
             bar.close()
         use, results = self._use, self._result
+        self._result = ()
+        self.hand_to(lambda _: None)  # so that nothing of it is kept alive
         self.ended.emit(self._why)
         for result in results:
             use(result)  # may start the next piece of work

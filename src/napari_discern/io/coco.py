@@ -62,8 +62,8 @@ def names(path: Path) -> list[str]:
     return [str(entry["file_name"]) for entry in _load(path, path.stat().st_mtime_ns)["images"]]
 
 
-def write(path: Path, instances: Instances) -> None:
-    """One image, an annotation an object, in the order of the ids, as compressed run lengths: nothing is lost.
+def write(path: Path, instances: Instances, name: str = "") -> None:
+    """One image of this name, an annotation an object, in the order of the ids, as run lengths: nothing is lost.
 
     Raises
     ------
@@ -88,7 +88,6 @@ def write(path: Path, instances: Instances) -> None:
                 "segmentation": {"size": [height, width], "counts": packed["counts"].decode("ascii")},
             }
         )  # fmt: skip
-    name = path.name.removesuffix(".json").removesuffix(".coco")
     content = {
         "images": [{"id": 1, "file_name": name, "height": height, "width": width}],
         "categories": [{"id": 1, "name": "object"}],

@@ -32,7 +32,9 @@ class Format:
     read_instances: Callable[[Path], Instances] | None = None
     write_image: Callable[[Path, Image], None] | None = None
     write_labels: Callable[[Path, Instances], None] | None = None
-    write_masks: Callable[[Path, Instances], None] | None = None
+    write_masks: Callable[..., None] | None = None
+    named: bool = False
+    """Whether masks are written with the name of their image."""
 
 
 Deed: TypeAlias = Literal["read", "read_instances", "write_image", "write_labels", "write_masks"]
@@ -45,7 +47,7 @@ FORMATS = (
            write_masks=tiff.write_masks),
     Format("TIFF of planes", (".planes.tif", ".planes.tiff"), read_instances=tiff.read_planes,
            write_masks=tiff.write_planes),
-    Format("COCO JSON", (".coco.json",), read_instances=coco.read, write_masks=coco.write),
+    Format("COCO JSON", (".coco.json",), read_instances=coco.read, write_masks=coco.write, named=True),
     Format("PNG", (".png",), picture.read, picture.read_instances, picture.write_image),
     Format("JPEG", (".jpg", ".jpeg"), picture.read),
     Format("OME-Zarr", (".ome.zarr", ".zarr"), omezarr.read, write_image=omezarr.write_image),
@@ -194,9 +196,10 @@ def write_masks(path: Readable, instances: Instances, overwrite: bool = False) -
 
 
 def _write(path: Readable, deed: Deed, what: Image | Instances, overwrite: bool) -> None:
-    function = _find(Path(path), deed)
+    function, row = _find(Path(path), deed), _row(Path(path))
+    names = (stem(path),) if deed == "write_masks" and row is not None and row.named else ()
     with atomic(path, overwrite) as temporary:
-        function(temporary, what)
+        function(temporary, what, *names)
 
 
 def write_features(path: Readable, instances: Instances, overwrite: bool = False) -> None:

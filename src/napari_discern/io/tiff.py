@@ -206,8 +206,9 @@ def read_planes(path: Path) -> Instances:
     with tifffile.TiffFile(path) as tif:
         series = _first(tif, path)
         stack = _channel_first(series.asarray(), series) if tif.is_ome else series.asarray()
+        stack = stack if stack.ndim > 2 else stack[None]
         spacing, unit = spacing_of("zyx"[4 - stack.ndim :], pixel_sizes(tif), str(path))
-    return Instances.from_painted(stack if stack.ndim > 2 else stack[None], spacing=spacing, unit=unit)
+    return Instances.from_painted(stack, spacing=spacing, unit=unit)
 
 
 def _channel_first(stack: np.ndarray, series: tifffile.TiffPageSeries) -> np.ndarray:

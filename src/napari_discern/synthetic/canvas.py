@@ -62,7 +62,8 @@ class Canvas:
 
         Objects of which fewer than `least_visible` pixels can be seen are left out.
         """
-        return Instances.from_planes(self._planes, least_visible, **where)
+        laid = Instances.from_planes(self._planes, least_visible)
+        return Instances.from_layers(laid.planes, **where)
 
     def _own(self, box: Box, mask: np.ndarray, hides: bool) -> None:
         if hides:

@@ -74,7 +74,9 @@ class Patchwork:
         region, core = self.regions[number], self.cores[number]
         for _, box, mask in Instances.from_layers(layers).masks():
             place = tuple(slice(r.start + b.start, r.start + b.stop) for r, b in zip(region, box, strict=True))
-            own = mask & _within(np.ones([c.stop - c.start for c in core], bool), core, place)
+            own, inside = np.zeros_like(mask), _common(core, place)
+            if inside is not None:
+                own[_relative(inside, place)] = mask[_relative(inside, place)]
             self.pieces.append(Piece(number, place, mask, own))
 
     def _matches(self) -> Iterator[tuple[int, int]]:
@@ -94,7 +96,8 @@ class Patchwork:
         belong together that are alike as a whole.
         """
         agreeing = []
-        for a, b in product(ones, others):
+        near = [[k for k in some if _common(self.pieces[k].box, both) is not None] for some in (ones, others)]
+        for a, b in product(*near):
             one, other = self.pieces[a], self.pieces[b]
             if _common(one.box, other.box) is not None:
                 seen, whole = _iou(one, other, both), _iou(one, other, _hull(one.box, other.box))
