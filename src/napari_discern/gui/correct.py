@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_discern.errors import BadArgument
@@ -39,6 +40,8 @@ class Correct(QWidget):
         self._steps: list[tuple[str, int, list[Labels]]] = []
         self._waiting: Callable[..., Any] | None = None
         self.count, self.message = QLabel(), Message()
+        self._count_soon = QTimer(self, singleShot=True, interval=0)
+        self._count_soon.timeout.connect(self._tell)
         grid = QGridLayout()
         self.buttons: dict[str, QPushButton] = {}
         for place, (name, (key, text, about)) in enumerate(KEYS.items()):
@@ -70,7 +73,7 @@ class Correct(QWidget):
                     plane.bind_key(key, lambda _, name=name: self.do(name), overwrite=True)
         for button in self.buttons.values():
             button.setEnabled(layer is not None)
-        self._tell()
+        self._count_soon.start()  # of a large image that takes a moment, which a window that shows it has not
 
     def do(self, name: str) -> None:
         """Do what a button or key says; an error is told below the buttons."""

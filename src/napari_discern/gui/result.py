@@ -32,7 +32,7 @@ def show(found: Found, last: Labels | None, session: Session) -> Labels:
     if planes is not None and _are_untouched(planes, found):
         _fill(planes, found, session)
     else:
-        layers = _new(found, _free_name(viewer, found), len(found.planes))
+        layers = _new(found, _free_name(viewer, found))
         planes = Planes(layers)
         for layer in layers:
             session.add(layer)
@@ -65,21 +65,23 @@ def _fill(planes: Planes, found: Found, session: Session) -> None:
     planes.leave(session.viewer)
     for layer, labels in zip(planes.layers, found.planes, strict=False):
         layer.data = labels
-    more = _new(found, planes.front.name, len(found.planes))[len(planes.layers) :]
+    more = _new(found, planes.front.name, first=len(planes.layers))
     planes.join(more)
     for layer in more:
         session.add(layer)
 
 
-def _new(found: Found, name: str, count: int) -> list[Labels]:
+def _new(found: Found, name: str, first: int = 0) -> list[Labels]:
+    """Layers for the planes from the first asked for on."""
     image, start, ndim = found.wish.source.layer, found.wish.start, found.planes.ndim - 1
     scale = np.asarray(image.scale)[-ndim:]
     translate = np.asarray(image.translate)[-ndim:].astype(float)
     translate[-len(start) :] += np.array(start) * scale[-len(start) :]
     layers = []
-    for number, called in enumerate(_names(name, count)):
+    for number, called in list(enumerate(_names(name, len(found.planes))))[first:]:
         layer = Labels(found.planes[number], name=called, scale=scale, translate=translate, opacity=0.6)
-        layer.contour = OUTLINE if number else 0
+        if number:
+            layer.contour = OUTLINE
         layers.append(layer)
     return layers
 
