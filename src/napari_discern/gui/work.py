@@ -13,6 +13,9 @@ from superqt.utils import GeneratorWorker
 from napari_discern.errors import DiscernError
 from napari_discern.progress import Progress, Steps
 
+BREATH = 0.03
+"""Seconds between two reports without values, at least."""
+
 
 class WorkFailed(DiscernError, ValueError):
     """Something went wrong that nobody foresaw. No RuntimeError, which the thread would swallow."""
@@ -29,11 +32,24 @@ class _Thread(GeneratorWorker[Progress, None, Any]):
 
 
 def _guarded(steps: Steps[Any]) -> Steps[Any]:
-    """The same pipeline; a RuntimeError in it comes out as one that the thread passes on."""
+    """The same pipeline; a RuntimeError in it comes out as one that the thread passes on.
+
+    Of reports without values that come thick and fast only some are passed on, for the window to have time to live.
+    """
+    last = -BREATH
     try:
-        return (yield from steps)
+        while True:
+            progress = next(steps)
+            now = time.monotonic()
+            if progress.values or now - last >= BREATH:
+                last = now
+                yield progress
+    except StopIteration as stop:
+        return stop.value
     except RuntimeError as error:
         raise WorkFailed(f"{type(error).__name__}: {error}") from error
+    finally:
+        steps.close()
 
 
 class Work(QObject):
