@@ -407,15 +407,25 @@ def test_while_a_training_runs_it_cannot_be_discarded(
     other.release()
 
 
-def test_stopping_before_the_training_keeps_what_was_left(dock: Dock, panel: TrainPanel, own: Path, qtbot: Any) -> None:
+def test_stopping_before_the_training_keeps_what_was_left(
+    dock: Dock, panel: TrainPanel, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stop while the base is loaded must not touch a training that was left earlier."""
     rescue.begin(rescue.Plan(Training(), None, []))
     (rescue.folder() / "last").mkdir()
 
-    def stop(progress: Any, _: float) -> None:
-        if progress.stage == "load model":
-            dock.session.work.stop()
+    stopped = threading.Event()
 
+    def loading(*_: Any) -> Any:
+        yield Progress("load model", 0, 0)
+        stopped.wait(60)
+        yield Progress("load model", 0, 0)
+
+    def stop(*_: Any) -> None:
+        dock.session.work.stop()
+        stopped.set()
+
+    monkeypatch.setattr(dock.session, "model", loading)
     panel.base.setCurrentIndex(panel.base.findData("nuclei"))
     dock.session.work.progressed.connect(stop)
     with qtbot.waitSignal(dock.session.work.ended, timeout=60_000):

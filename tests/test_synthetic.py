@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from scipy import ndimage
 
+from napari_discern import io
 from napari_discern.errors import BadArgument
 from napari_discern.image import Image
 from napari_discern.instances import Instances
@@ -452,7 +453,7 @@ def test_the_script_makes_the_samples_pixel_for_pixel(tmp_path: Path) -> None:
 def test_samples_are_small_and_every_picture_has_its_truth() -> None:
     files = sample_files(SAMPLE_DATA)
     assert sum((SAMPLE_DATA / path).stat().st_size for path in files) < 1_500_000
-    images = {(p.parts[0], p.stem) for p in files if p.parts[1] == "images"}
-    labels = {(p.parts[0], p.stem) for p in files if p.parts[1] == "labels"}
+    images = {(p.parts[0], io.stem(p)) for p in files if p.parts[1] == "images"}
+    labels = {(p.parts[0], io.stem(p)) for p in files if p.parts[1] == "labels"}
     assert images == labels
-    assert {kind for kind, _ in images} == {"sticks", "leaves", "cells", "nuclei_3d"}
+    assert {kind for kind, _ in images} == {"sticks", "leaves", "cells", "nuclei_3d", "translucent", "worms"}

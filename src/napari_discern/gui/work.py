@@ -31,7 +31,7 @@ class _Thread(GeneratorWorker[Progress, None, Any]):
             self._gen.close()
 
 
-def _guarded(steps: Steps[Any]) -> Steps[Any]:
+def _guarded(steps: Steps[Any], stopping: Callable[[], bool]) -> Steps[Any]:
     """The same pipeline; a RuntimeError in it comes out as one that the thread passes on.
 
     Of reports without values that come thick and fast only some are passed on, for the window to have time to live.
@@ -41,7 +41,7 @@ def _guarded(steps: Steps[Any]) -> Steps[Any]:
         while True:
             progress = next(steps)
             now = time.monotonic()
-            if progress.values or now - last >= BREATH:
+            if progress.values or now - last >= BREATH or stopping():
                 last = now
                 yield progress
     except StopIteration as stop:
@@ -93,7 +93,7 @@ class Work(QObject):
         self.hand_to(use)
         self._result: tuple[Any, ...] = ()
         self._bar = activity(total=1000, desc=title)
-        self._thread = _Thread(_guarded, steps)
+        self._thread = _Thread(_guarded, steps, lambda: self._why == "stopped")
         self._thread.yielded.connect(self._report)
         self._thread.returned.connect(self._keep)
         self._thread.errored.connect(self._fail)
