@@ -7,18 +7,15 @@ Default network, 8 crops of 256x256, two threads. Prints medians and ratios, eac
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
-
 import numpy as np
 import torch
+from timing import median_seconds
 
 from napari_discern.architecture import Architecture
 from napari_discern.losses import Discriminative, Foreground
 from napari_discern.model import Card, Model
 
-CROPS, SIDE, REPEATS = 8, 256, 7
+CROPS, SIDE = 8, 256
 
 
 def grid_of_objects(objects: int, share: float = 0.4) -> torch.Tensor:
@@ -31,16 +28,6 @@ def grid_of_objects(objects: int, share: float = 0.4) -> torch.Tensor:
     labels = ids[:, None] * across + ids[None] + 1
     labels[~(inside[:, None] & inside[None]) | (labels > objects)] = 0
     return torch.from_numpy(labels).expand(CROPS, SIDE, SIDE).contiguous()
-
-
-def median_seconds(work: Callable[[], object]) -> float:
-    """Median time of a call, after one to warm up."""
-    times = []
-    for _ in range(REPEATS + 1):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
 
 
 def main() -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from timing import median_seconds
 
 from napari_discern import Image, run, segment
 from napari_discern.instances import Instances
@@ -23,7 +23,7 @@ from napari_discern.segmentation import recipe_for
 from napari_discern.synthetic import Translucent
 from napari_discern.training import Training
 
-STEPS, REPEATS, SIDE = 60, 5, 1024
+STEPS, SIDE = 60, 1024
 
 
 def scenes(count: int) -> list[tuple[Image, Instances]]:
@@ -46,16 +46,6 @@ def step_seconds(layers: int) -> tuple[float, Model]:
     made: Model = model()
     steps.close()
     return statistics.median(times[5:]), made
-
-
-def median_seconds(work: Callable[[], object]) -> float:
-    """Median time of a call, after one to warm up."""
-    times = []
-    for _ in range(REPEATS + 1):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
 
 
 def main() -> None:

@@ -170,6 +170,13 @@ class Instances:
         return np.asarray((self.planes > 0).any(axis=0))
 
     @property
+    def shared(self) -> np.ndarray:
+        """Pixels that belong to several objects, bool (\\*S)."""
+        if len(self.planes) == 1:
+            return np.zeros(self.shape, bool)
+        return np.asarray((self.planes > 0).sum(axis=0) > 1)
+
+    @property
     def areas(self) -> np.ndarray:
         """Pixels of each object, int64 (N,), in the order of the ids."""
         return np.bincount(self.planes.ravel(), minlength=self.n + 1)[1:]
@@ -221,8 +228,7 @@ class Instances:
         """By id: pixels that an object shares, and the ids of those that it shares them with."""
         if len(self.planes) == 1:
             return np.zeros(self.n + 1, int), [""] * (self.n + 1)
-        several = (self.planes > 0).sum(axis=0) > 1
-        area = np.bincount(self.planes[:, several].ravel(), minlength=self.n + 1)
+        area = np.bincount(self.planes[:, self.shared].ravel(), minlength=self.n + 1)
         others: list[list[int]] = [[] for _ in range(self.n + 1)]
         for one, other in partners(self.planes).tolist():
             others[one].append(other)

@@ -21,7 +21,7 @@ from napari_discern.instances import Instances
 from napari_discern.loop import Loop
 from napari_discern.model import Card, Model, Settings
 from napari_discern.normalise import Normalisation
-from napari_discern.progress import Progress, Steps
+from napari_discern.progress import Progress, Steps, passed_on
 from napari_discern.sample import Example, Window
 from napari_discern.training import Training
 from napari_discern.tuning import choose, mean_score, pick, windows
@@ -193,13 +193,7 @@ def _descend(loop: Loop, best: _Best, seen: Sequence[Window], autosave: float) -
 def _validate(loop: Loop, best: _Best, seen: Sequence[Window], progress: Progress) -> Steps[float]:
     """Score the model as it is now, and keep it if it is the best."""
     begun, model = time.monotonic(), loop.model()
-    steps = mean_score(model, seen)
-    try:
-        while True:
-            next(steps)
-            yield replace(progress, stage="validate")
-    except StopIteration as stop:
-        score: float = stop.value
+    score = yield from passed_on(mean_score(model, seen), lambda _: replace(progress, stage="validate"))
     log.info("step %d: mean S %.3f on validation images", loop.step, score)
     best.offer(model, score)
     loop.reserve = 2 * (time.monotonic() - begun)

@@ -45,16 +45,23 @@ Steps: TypeAlias = Generator[Progress, None, T]
 """A pipeline: yields `Progress`, returns its result."""
 
 
-def part_of(steps: Steps[T], stage: str, begin: float, width: float, total: float) -> Steps[T]:
-    """The same pipeline, whose progress is a part of a larger one: from `begin` on, `width` of `total`."""
+def passed_on(steps: Steps[T], change: Callable[[Progress], Progress | None]) -> Steps[T]:
+    """The same pipeline with its reports changed, or where `change` gives None left out; closed with this one."""
     try:
         while True:
-            yield Progress(stage, begin + width * next(steps).fraction, total)
+            progress = change(next(steps))
+            if progress is not None:
+                yield progress
     except StopIteration as stop:
         result: T = stop.value
         return result
     finally:
         steps.close()
+
+
+def part_of(steps: Steps[T], stage: str, begin: float, width: float, total: float) -> Steps[T]:
+    """The same pipeline, whose progress is a part of a larger one: from `begin` on, `width` of `total`."""
+    return passed_on(steps, lambda progress: Progress(stage, begin + width * progress.fraction, total))
 
 
 def run(steps: Steps[T], report: Callable[[Progress], object] | None = None) -> T:

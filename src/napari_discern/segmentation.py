@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from napari_discern.instances import Instances
 from napari_discern.model import Embedded, Model, drop_small, find_objects
 from napari_discern.progress import Progress, Steps
 from napari_discern.recipe import Recipe
-from napari_discern.tiles import Mosaic, Patchwork
+from napari_discern.tiles import Mosaic, Patchwork, Tile
 
 log = logging.getLogger(__name__)
 Measures: TypeAlias = dict[str, np.ndarray]
@@ -142,17 +142,14 @@ def _tiled(
     patches: _Patches, model: Model, recipe: Recipe, tile: Sequence[int], halo: Sequence[int]
 ) -> Steps[Instances]:
     """The objects of a larger region, tile by tile, stitched; small objects are left out of the whole."""
-    all_sizes = recipe.model_copy(update={"min_size": 0})
     with _scratch() as folder:
         mosaic, census = Mosaic(folder, patches.shape, tile, halo), _Census()
-        yield Progress("segment", 0, len(mosaic))
-        for done, part in enumerate(mosaic.tiles(), start=1):
-            embedded = model.embed(patches.read(part.region))
-            yield Progress("segment", done - 0.5, len(mosaic))
-            layers = find_objects(embedded, all_sizes)
-            census.add(part.region, layers[0], measure(embedded, layers))
+
+        def keep(part: Tile, layers: np.ndarray, values: Measures) -> None:
+            census.add(part.region, layers[0], values)
             part.write(layers[0])
-            yield Progress("segment", done, len(mosaic))
+
+        yield from _each(mosaic, patches, model, recipe, keep)
         labels = drop_small(mosaic.read(), recipe.min_size, in_place=True)
         return Instances(labels[None], measures=census.measures(labels))
 
@@ -161,19 +158,34 @@ def _pieced(
     patches: _Patches, model: Model, recipe: Recipe, tile: Sequence[int], halo: Sequence[int]
 ) -> Steps[Instances]:
     """The same for objects that may share pixels."""
-    all_sizes = recipe.model_copy(update={"min_size": 0})
-    patchwork, values = Patchwork(patches.shape, tile, halo), []
-    yield Progress("segment", 0, len(patchwork))
-    for done, part in enumerate(patchwork.tiles(), start=1):
-        embedded = model.embed(patches.read(part.region))
-        yield Progress("segment", done - 0.5, len(patchwork))
-        layers = find_objects(embedded, all_sizes)
-        values.append(measure(embedded, layers))
+    patchwork, every = Patchwork(patches.shape, tile, halo), []
+
+    def keep(part: Tile, layers: np.ndarray, values: Measures) -> None:
+        every.append(values)
         part.write(layers)
-        yield Progress("segment", done, len(patchwork))
+
+    yield from _each(patchwork, patches, model, recipe, keep)
     found, owner = patchwork.read(recipe.min_size)
     weights = np.array([p.mask.sum() for p in patchwork.pieces], float)
-    return replace(found, measures=_combined(owner, weights, values, found.n))
+    return replace(found, measures=_combined(owner, weights, every, found.n))
+
+
+def _each(
+    tiles: Mosaic | Patchwork,
+    patches: _Patches,
+    model: Model,
+    recipe: Recipe,
+    keep: Callable[[Tile, np.ndarray, Measures], None],
+) -> Steps[None]:
+    """Hand the label layers of each tile to `keep`, objects of all sizes, with what the embedding says of them."""
+    all_sizes = recipe.model_copy(update={"min_size": 0})
+    yield Progress("segment", 0, len(tiles))
+    for done, part in enumerate(tiles.tiles(), start=1):
+        embedded = model.embed(patches.read(part.region))
+        yield Progress("segment", done - 0.5, len(tiles))
+        layers = find_objects(embedded, all_sizes)
+        keep(part, layers, measure(embedded, layers))
+        yield Progress("segment", done, len(tiles))
 
 
 def _warn_of_spacing(image: Image, model: Model) -> None:

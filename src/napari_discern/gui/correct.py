@@ -60,8 +60,8 @@ class Correct(QWidget):
     @property
     def accepted(self) -> set[int]:
         """Ids of the objects that were accepted."""
-        there = self.planes is not None and self.planes.layers
-        return set(self.planes.front.metadata.get(ACCEPTED, ())) if self.planes is not None and there else set()
+        layers = self.planes.layers if self.planes is not None else []
+        return set(layers[0].metadata.get(ACCEPTED, ())) if layers else set()
 
     def follow(self, layer: Labels | None) -> None:
         """Work on this layer and its further planes from now on."""

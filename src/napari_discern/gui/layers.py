@@ -174,6 +174,14 @@ def region_text(box: Sequence[slice]) -> str:
     return ",".join(f"{b.start}:{b.stop}" for b in box)
 
 
+def place_of(layer: ImageLayer, start: Sequence[int], ndim: int) -> dict[str, Any]:
+    """Scale and translation of a layer of so many axes that lies on another's pixels, from the pixel `start` on."""
+    scale = np.asarray(layer.scale)[-ndim:]
+    translate = np.asarray(layer.translate)[-ndim:].astype(float)
+    translate[-len(start) :] += np.array(start) * scale[-len(start) :]
+    return {"scale": scale, "translate": translate}
+
+
 def fly_to(viewer: ViewerModel, layer: Labels, place: Sequence[float] | np.ndarray) -> None:
     """Show a place of a layer, in its pixels, in the middle of the canvas."""
     world = np.asarray(layer.data_to_world(place))

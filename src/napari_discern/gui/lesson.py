@@ -86,18 +86,9 @@ def from_layers(
     BadArgument
         If the layers do not lie on the same pixels, or nothing is labelled; what to do is said.
     """
-    planes = [_array(layer) for layer in behind or Planes.of(labels).layers]
+    planes = _painted(labels, behind)
     painted = planes[0]
     source = Source.of(image, ndim, _channels(image, painted, together), together)
-    apart = any(not np.allclose(layer.translate, labels.translate) for layer in behind)
-    if apart or any(plane.shape != painted.shape for plane in planes):
-        raise BadArgument(
-            f"layers selected with {labels.name!r} lie elsewhere or have other shapes; select its planes."
-        )
-    if any(plane.dtype.kind not in "iu" for plane in planes):
-        raise BadArgument(
-            f"layer {labels.name!r} holds {painted.dtype}, not whole numbers. Convert it to labels first."
-        )
     box = _box(source, image, labels, painted.shape)
     sure = None if background is None else _array(background) > 0
     if sure is not None and sure.shape != painted.shape:
@@ -142,6 +133,21 @@ class _Part:
         parts = key[-len(self.box) :]
         place = [range(b.start, b.stop)[k] for b, k in zip(self.box, parts, strict=True)]
         return self.image.read([slice(p.start, p.stop) for p in place])
+
+
+def _painted(labels: Labels, behind: Sequence[Labels]) -> list[np.ndarray]:
+    """The arrays of a layer's planes, which must lie on one another."""
+    planes = [_array(layer) for layer in behind or Planes.of(labels).layers]
+    apart = any(not np.allclose(layer.translate, labels.translate) for layer in behind)
+    if apart or any(plane.shape != planes[0].shape for plane in planes):
+        raise BadArgument(
+            f"layers selected with {labels.name!r} lie elsewhere or have other shapes; select its planes."
+        )
+    if any(plane.dtype.kind not in "iu" for plane in planes):
+        raise BadArgument(
+            f"layer {labels.name!r} holds {planes[0].dtype}, not whole numbers. Convert it to labels first."
+        )
+    return planes
 
 
 def _channels(image: ImageLayer, painted: np.ndarray, together: Sequence[ImageLayer]) -> int:

@@ -11,7 +11,7 @@ from napari.layers import Labels
 
 from napari_discern.gui.correct import ACCEPTED
 from napari_discern.gui.finding import Found
-from napari_discern.gui.layers import RECIPE
+from napari_discern.gui.layers import RECIPE, place_of
 from napari_discern.gui.planes import Planes
 
 if TYPE_CHECKING:
@@ -73,13 +73,9 @@ def _fill(planes: Planes, found: Found, session: Session) -> None:
 
 def _new(found: Found, name: str, first: int = 0) -> list[Labels]:
     """Layers for the planes from the first asked for on."""
-    image, start, ndim = found.wish.source.layer, found.wish.start, found.planes.ndim - 1
-    scale = np.asarray(image.scale)[-ndim:]
-    translate = np.asarray(image.translate)[-ndim:].astype(float)
-    translate[-len(start) :] += np.array(start) * scale[-len(start) :]
-    layers = []
+    place, layers = place_of(found.wish.source.layer, found.wish.start, found.planes.ndim - 1), []
     for number, called in list(enumerate(_names(name, len(found.planes))))[first:]:
-        layer = Labels(found.planes[number], name=called, scale=scale, translate=translate, opacity=0.6)
+        layer = Labels(found.planes[number], name=called, opacity=0.6, **place)
         if number:
             layer.contour = OUTLINE
         layers.append(layer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import math
 import time
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from napari.layers import Labels
 from napari_discern import zoo
 from napari_discern.errors import OutOfMemory
 from napari_discern.gui import rescue
-from napari_discern.gui.layers import Source
+from napari_discern.gui.layers import Source, place_of
 from napari_discern.gui.preferences import preferences
 from napari_discern.gui.session import Session
 from napari_discern.image import Image
@@ -22,7 +23,7 @@ from napari_discern.instances import Instances
 from napari_discern.learning import Labelled, train
 from napari_discern.metrics import Report, score
 from napari_discern.model import Model, find_objects
-from napari_discern.progress import Progress, Steps
+from napari_discern.progress import Progress, Steps, passed_on
 from napari_discern.sample import Example, cut_window
 
 EVERY = 4.0
@@ -49,9 +50,8 @@ class Screen:
 
     def labels(self, found: np.ndarray) -> Labels:
         """A layer of what was found, uint32 (*S), where it was found."""
-        scale = np.asarray(self.layer.scale)[-found.ndim :]
-        translate = np.asarray(self.layer.translate)[-found.ndim :] + scale * [b.start for b in self.box]
-        return Labels(found, name="preview", scale=scale, translate=translate, opacity=0.5)
+        place = place_of(self.layer, [b.start for b in self.box], found.ndim)
+        return Labels(found, name="preview", opacity=0.5, **place)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, res
     base, autosave = start.card.name if start else "model", preferences().autosave
     steps = train(training, data, plan.validation, start, rescue.folder(), resume=resume, autosave=autosave)
     try:
-        model = yield from _with_preview(steps, screen)
+        model = yield from (_with_preview(steps, screen) if screen is not None else steps)
     except GeneratorExit:
         session.kept = _keep_best()
         raise
@@ -135,33 +135,28 @@ def keep(model: Model, base: str, data: str | None = None) -> tuple[str, Model]:
     return name, replace(model, card=card).save(zoo.own_models() / name)
 
 
-def _with_preview(steps: Steps[Model], screen: Screen | None) -> Steps[Model]:
-    """The same pipeline, which shows now and then what the model finds on screen."""
-    patch, last = None, time.monotonic()
-    try:
-        while True:
-            progress = next(steps)
-            if screen is not None and progress.peek is not None and time.monotonic() - last > EVERY:
-                model = progress.peek()
-                if patch is None:
-                    patch = model.card.settings.normalise(screen.image)(screen.image.read(screen.box))
-                try:
-                    found = find_objects(model.embed(patch), model.card.settings)
-                except OutOfMemory:
-                    screen = None  # the training has the memory; that is no reason to stop it
-                    continue
-                labels = Instances.from_layers(found).planes[0]
-                yield Preview(
-                    progress.stage, progress.done, progress.total, progress.values, labels=labels, screen=screen
-                )
-                last = time.monotonic()
-            else:
-                yield progress
-    except StopIteration as stop:
-        result: Model = stop.value
-        return result
-    finally:
-        steps.close()
+def _with_preview(steps: Steps[Model], screen: Screen) -> Steps[Model]:
+    """The same pipeline, which shows now and then what the model finds on screen, as long as there is memory."""
+    patch: np.ndarray | None = None
+    last = time.monotonic()
+
+    def seen(progress: Progress) -> Progress:
+        nonlocal patch, last
+        if progress.peek is None or time.monotonic() - last <= EVERY:
+            return progress
+        model = progress.peek()
+        settings = model.card.settings
+        if patch is None:
+            patch = settings.normalise(screen.image)(screen.image.read(screen.box))
+        try:
+            labels = Instances.from_layers(find_objects(model.embed(patch), settings)).planes[0]
+        except OutOfMemory:
+            last = math.inf  # the training has the memory; that is no reason to stop it
+            return progress
+        last = time.monotonic()
+        return Preview(progress.stage, progress.done, progress.total, progress.values, labels=labels, screen=screen)
+
+    return passed_on(steps, seen)
 
 
 def _own_score(model: Model, data: Labelled) -> Steps[float]:

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from superqt.utils import GeneratorWorker
 
 from napari_discern.errors import DiscernError
-from napari_discern.progress import Progress, Steps
+from napari_discern.progress import Progress, Steps, passed_on
 
 BREATH = 0.03
 """Seconds between two reports without values, at least."""
@@ -37,19 +37,18 @@ def _guarded(steps: Steps[Any], stopping: Callable[[], bool]) -> Steps[Any]:
     Of reports without values that come thick and fast only some are passed on, for the window to have time to live.
     """
     last = -BREATH
+
+    def some(progress: Progress) -> Progress | None:
+        nonlocal last
+        if not (progress.values or time.monotonic() - last >= BREATH or stopping()):
+            return None
+        last = time.monotonic()
+        return progress
+
     try:
-        while True:
-            progress = next(steps)
-            now = time.monotonic()
-            if progress.values or now - last >= BREATH or stopping():
-                last = now
-                yield progress
-    except StopIteration as stop:
-        return stop.value
+        return (yield from passed_on(steps, some))
     except RuntimeError as error:
         raise WorkFailed(f"{type(error).__name__}: {error}") from error
-    finally:
-        steps.close()
 
 
 class Work(QObject):

@@ -102,17 +102,10 @@ def compare(found: Instances, truth: Instances) -> Contingency:
         found_foreground=int(covered.sum()),
         truth_foreground=int(true.sum()),
         shared_foreground=int((covered & true).sum()),
-        truth_overlap=int((several := _several(truth) & known).sum()),
-        shared_overlap=int((several & _several(found)).sum()),
+        truth_overlap=int((truth.shared & known).sum()),
+        shared_overlap=int((truth.shared & found.shared & known).sum()),
         size=int(known.sum()),
     )
-
-
-def _several(objects: Instances) -> np.ndarray:
-    """Pixels that bear several objects, bool (*S)."""
-    if len(objects.planes) == 1:
-        return np.zeros(objects.shape, bool)
-    return np.asarray((objects.planes > 0).sum(axis=0) > 1)
 
 
 def _within(found: Instances, known: np.ndarray) -> Instances:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import numpy as np
 
@@ -242,14 +242,9 @@ def mean(scores: Sequence[Score]) -> Figures:
 
 def _mean_sharing(scores: Sequence[Score]) -> SharingFigures:
     every = [s.sharing.figures() for s in scores]
-    return SharingFigures(
-        well_found_dice=sum(f["well_found_dice"] for f in every) / len(every),
-        object_fnr=sum(f["object_fnr"] for f in every) / len(every),
-        pixel_tpr=sum(f["pixel_tpr"] for f in every) / len(every),
-        pixel_fpr=sum(f["pixel_fpr"] for f in every) / len(every),
-        mean_iou=sum(f["mean_iou"] for f in every) / len(every),
-        overlap_recall=sum(f["overlap_recall"] for f in every) / len(every),
-    )
+    columns = zip(*(f.values() for f in every), strict=True)
+    means = {name: sum(column) / len(every) for name, column in zip(every[0], columns, strict=True)}
+    return cast("SharingFigures", means)
 
 
 def _require(scores: Sequence[Score]) -> None:

@@ -9,8 +9,7 @@ from pydantic import Field
 
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.synthetic.canvas import Box, box_around, offsets
-from napari_discern.synthetic.outline import Outline, random_waves
+from napari_discern.synthetic.outline import body
 from napari_discern.synthetic.packing import Packed, pack, scatter
 from napari_discern.synthetic.scene import Scene
 from napari_discern.synthetic.texture import add_noise, blur, digitise, field, rough
@@ -51,25 +50,13 @@ class Cells(Scene):
         shape = (self.size, self.size)
         radii = rng.uniform(self.smallest, self.largest, self._count(rng))
         centres, placed = scatter(rng, radii, np.array(shape, float), 0.85, self.crowding)
-        packed = pack(shape, [self._body(rng, shape, c, r) for c, r in zip(centres, radii[placed], strict=True)])
+        packed = pack(
+            shape, [body(rng, shape, c, r, self.irregularity) for c, r in zip(centres, radii[placed], strict=True)]
+        )
         light = blur(self._light(rng, packed, len(placed)), self.blur)
         light += 0.05 + 0.02 * field(rng, shape, 90.0)
         picture = digitise(add_noise(rng, light, self.noise, self.photons), TOP, np.uint16)
         return Image(picture, "yx", name=name), Instances.from_planes(packed.labels[None], self.least_visible)
-
-    def _body(
-        self, rng: np.random.Generator, shape: tuple[int, ...], centre: np.ndarray, radius: float
-    ) -> tuple[Box, np.ndarray]:
-        """One cell: its box, and how far each pixel lies between its centre (0) and its rim (1)."""
-        stretch, angle = rng.uniform(1.0, 1.3), rng.uniform(0.0, np.pi)
-        waves = random_waves(rng, self.irregularity * np.array([0.0, 1.0, 0.8, 0.5, 0.3]))
-        reach = radius * 1.3 * (1.0 + 2.6 * self.irregularity)
-        box = box_around(centre - reach, centre + reach, shape)
-        dy, dx = offsets(box, centre)
-        cos, sin = np.cos(angle), np.sin(angle)
-        outline = Outline(radius * stretch, radius / stretch, waves)
-        from_centre, to_rim = outline.distance(dx * cos + dy * sin, dy * cos - dx * sin)
-        return box, from_centre / to_rim
 
     def _light(self, rng: np.random.Generator, packed: Packed, n: int) -> np.ndarray:
         """Light that leaves the cells, full scale 1, before blur and noise."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_discern.synthetic.canvas import Box, box_around, offsets
+
 
 @dataclass(frozen=True, eq=False)
 class Outline:
@@ -50,3 +52,18 @@ def random_waves(rng: np.random.Generator, heights: np.ndarray) -> np.ndarray:
     """Waves of random height up to `heights` and random phase, complex, of the same shape."""
     phase = rng.uniform(0.0, 2.0 * np.pi, len(heights))
     return heights * rng.uniform(0.0, 1.0, len(heights)) * (np.cos(phase) + 1j * np.sin(phase))
+
+
+def body(
+    rng: np.random.Generator, shape: tuple[int, ...], centre: np.ndarray, radius: float, irregularity: float
+) -> tuple[Box, np.ndarray]:
+    """A roundish cell of random shape: its box, and how far each pixel lies between its centre (0) and its rim (1)."""
+    stretch, angle = rng.uniform(1.0, 1.3), rng.uniform(0.0, np.pi)
+    waves = random_waves(rng, irregularity * np.array([0.0, 1.0, 0.8, 0.5, 0.3]))
+    reach = radius * 1.3 * (1.0 + 2.6 * irregularity)
+    box = box_around(centre - reach, centre + reach, shape)
+    dy, dx = offsets(box, centre)
+    cos, sin = np.cos(angle), np.sin(angle)
+    outline = Outline(radius * stretch, radius / stretch, waves)
+    from_centre, to_rim = outline.distance(dx * cos + dy * sin, dy * cos - dx * sin)
+    return box, from_centre / to_rim

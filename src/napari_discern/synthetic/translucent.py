@@ -9,8 +9,8 @@ from pydantic import Field
 
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.synthetic.canvas import Box, Canvas, box_around, offsets
-from napari_discern.synthetic.outline import Outline, random_waves
+from napari_discern.synthetic.canvas import Canvas, offsets
+from napari_discern.synthetic.outline import body
 from napari_discern.synthetic.scene import Scene
 from napari_discern.synthetic.texture import add_noise, digitise, field
 
@@ -65,7 +65,9 @@ class Translucent(Scene):
         """Lay one cell where it comes over few enough others, with a darker rim and nucleus."""
         radius, taken = rng.uniform(self.smallest, self.largest), rng.uniform(self.palest, self.darkest)
         for _ in range(TRIES):
-            box, ratio, apart = self._body(rng, radius, depth.shape)
+            centre = rng.uniform(0.6 * radius, self.size - 0.6 * radius, 2)
+            box, ratio = body(rng, depth.shape, centre, radius, self.irregularity)
+            dy, dx = offsets(box, centre + rng.uniform(-0.25, 0.25, 2) * radius)  # from the nucleus
             inside = ratio < 1.0
             if inside.any() and depth[box][inside].max() < self.deepest:
                 break
@@ -74,22 +76,6 @@ class Translucent(Scene):
         depth[box] += inside
         cover = np.clip((1.0 - ratio) * radius + 0.5, 0.0, 1.0)
         rim = 0.35 * np.clip(1.0 - (1.0 - ratio) * radius / 2.5, 0.0, 1.0)
-        nucleus = 1.2 * np.clip(0.28 * radius - apart + 0.5, 0.0, 1.0)
+        nucleus = 1.2 * np.clip(0.28 * radius - np.hypot(dy, dx) + 0.5, 0.0, 1.0)
         canvas.shade(box, np.clip(taken * cover * (1.0 + rim + nucleus), 0.0, 0.95))
         canvas.lay(box, cover, 0.0, opacity=0.0)
-
-    def _body(
-        self, rng: np.random.Generator, radius: float, shape: tuple[int, ...]
-    ) -> tuple[Box, np.ndarray, np.ndarray]:
-        """Box of a cell anywhere; of its pixels how far from centre (0) to rim (1), and how far from the nucleus."""
-        centre = rng.uniform(0.6 * radius, self.size - 0.6 * radius, 2)
-        stretch, angle = rng.uniform(1.0, 1.3), rng.uniform(0.0, np.pi)
-        waves = random_waves(rng, self.irregularity * np.array([0.0, 1.0, 0.8, 0.5, 0.3]))
-        reach = radius * 1.3 * (1.0 + 2.6 * self.irregularity)
-        box = box_around(centre - reach, centre + reach, shape)
-        dy, dx = offsets(box, centre)
-        cos, sin = np.cos(angle), np.sin(angle)
-        outline = Outline(radius * stretch, radius / stretch, waves)
-        from_centre, to_rim = outline.distance(dx * cos + dy * sin, dy * cos - dx * sin)
-        shift = rng.uniform(-0.25, 0.25, 2) * radius
-        return box, from_centre / to_rim, np.hypot(dy - shift[0], dx - shift[1])
