@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 
 from napari_discern.architecture import Architecture
 from napari_discern.backbones import SegResNet
 from napari_discern.clustering import MeanShift
+from napari_discern.errors import BadFile
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.model import Card, Model, Settings
@@ -99,3 +102,18 @@ def discs(number: int, size: int = 64, radius: float = 7.0) -> list[tuple[Image,
         pixels = (np.where(truth > 0, 200, 30) + noise).astype(np.float32)
         pictures.append((Image(pixels, "yx", name=f"discs{k}"), Instances.from_labels(truth)))
     return pictures
+
+
+@dataclass(frozen=True)
+class Bright:
+    """Finds what hangs together above a threshold; a network by hand that any process can make."""
+
+    threshold: float = 0.5
+    fails_at: float = -1.0
+
+    def __call__(self, patch: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        if (patch == self.fails_at).any():
+            raise BadFile("chunk 3 is damaged.")
+        labels = np.asarray(ndimage.label(patch[0] > self.threshold)[0], np.uint32)
+        number = int(labels.max(initial=0))
+        return labels[None], {name: np.ones(number) for name in ("score", "spread", "gap")}

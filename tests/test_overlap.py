@@ -7,10 +7,12 @@ import logging
 import numpy as np
 import pytest
 import torch
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from stubs import LINEAR, stub, tiny
 from torch import Tensor, nn
+from zarr.storage import MemoryStore
 
 from napari_discern.clustering import MeanShift
 from napari_discern.image import Image
@@ -25,7 +27,7 @@ from napari_discern.progress import run
 from napari_discern.sample import UNKNOWN, Augmentation, Example, Sampler, stack_objects
 from napari_discern.segmentation import recipe_for, segment
 from napari_discern.synthetic import Scene, Translucent, Worms
-from napari_discern.tiles import Patchwork
+from napari_discern.tiles import Bank, Grid, join
 from napari_discern.training import Training
 
 CODE = 100
@@ -232,14 +234,15 @@ def test_small_objects_are_left_out_of_the_whole_only() -> None:
 @given(seed=st.integers(0, 10_000), number=st.integers(1, 10), tile=st.integers(9, 60), deepest=st.integers(1, 4))
 def test_pieces_make_the_objects_that_they_were_cut_from(seed: int, number: int, tile: int, deepest: int) -> None:
     truth, random = discs(number, (50, 60), seed, deepest), np.random.default_rng(seed)
-    work = Patchwork(truth.shape, (tile, tile), (24, 24))
-    for part in work.tiles():
-        inside = truth.crop(part.region)
+    bank = Bank(zarr.open_group(MemoryStore()), Grid(truth.shape, (tile, tile), (24, 24)))
+    for tile_number, region in enumerate(bank.grid.regions):
+        inside = truth.crop(region)
         order = np.concatenate([[0], 1 + random.permutation(inside.n)]).astype(np.uint32)  # ids of a tile are its own
-        part.write(order[stack_objects(inside, 4)])
-    found, owner = work.read(1)
+        bank.write(tile_number, order[stack_objects(inside, 4)], {})
+    joined = run(join(bank, 1))
+    found = Instances(joined.labels())
     assert masks_of(found) == masks_of(truth)
-    assert set(owner.tolist()) <= set(range(truth.n + 1))
+    assert joined.objects()["overlap"].tolist() == found.features()["overlap_area"].tolist()
 
 
 def test_the_true_centres_and_foreground_give_the_truth() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from stubs import balls, same_partition
 
-from napari_discern.tiles import Mosaic
+from napari_discern.instances import Instances
+from napari_discern.progress import run
+from napari_discern.tiles import Bank, Box, Grid, Joined, join
 
 
 def components(mask: np.ndarray) -> np.ndarray:
@@ -22,11 +24,18 @@ def components(mask: np.ndarray) -> np.ndarray:
     return np.asarray(ndimage.label(mask)[0], np.uint32)
 
 
+def join_tiles(
+    folder: Path, find: Callable[[int, Box], np.ndarray], shape: Sequence[int], tile: Sequence[int], halo: Sequence[int]
+) -> Joined:
+    """Put together what `find` finds in each tile, given its number and region."""
+    bank = Bank(zarr.open_group(folder, mode="w"), Grid(tuple(shape), tuple(tile), tuple(halo)))
+    for number, region in enumerate(bank.grid.regions):
+        bank.write(number, Instances.from_labels(find(number, region)).planes, {})  # ids of a tile are its own
+    return run(join(bank, 1))
+
+
 def by_tiles(folder: Path, mask: np.ndarray, tile: Sequence[int], halo: Sequence[int]) -> np.ndarray:
-    mosaic = Mosaic(folder, mask.shape, tile, halo)
-    for part in mosaic.tiles():
-        part.write(components(mask[part.region]))
-    return mosaic.read()
+    return join_tiles(folder, lambda _, region: components(mask[region]), mask.shape, tile, halo).labels()[0]
 
 
 def check(found: np.ndarray, mask: np.ndarray) -> None:
@@ -96,23 +105,67 @@ def test_an_object_larger_than_a_tile_is_one(tmp_path: Path) -> None:
 def test_objects_that_meet_at_a_seam_stay_two(tmp_path: Path) -> None:
     truth = np.zeros((20, 40), np.uint32)
     truth[5:15, 12:20], truth[5:15, 20:28] = 1, 2  # the seam is between the columns 19 and 20
-    mosaic = Mosaic(tmp_path, truth.shape, (20, 20), (10, 10))
-    for part in mosaic.tiles():
-        part.write(np.unique(truth[part.region], return_inverse=True)[1].reshape(truth[part.region].shape))
-    assert same_partition(mosaic.read(), truth)
+    joined = join_tiles(tmp_path, lambda _, region: truth[region], truth.shape, (20, 20), (10, 10))
+    assert same_partition(joined.labels()[0], truth)
+    assert joined.seams == []  # neither reaches into the other tile
 
 
-@pytest.mark.parametrize(("seen", "objects"), [(slice(8, 17), 1), (slice(8, 18), 1), (slice(16, 20), 2)])
-def test_tiles_that_agree_by_and_large_mean_one_object(tmp_path: Path, seen: slice, objects: int) -> None:
+@pytest.mark.parametrize(
+    ("seen", "objects", "kinds"),
+    [(slice(8, 17), 1, {"joined"}), (slice(8, 18), 1, {"joined"}), (slice(16, 20), 2, {"apart"})],
+)
+def test_tiles_that_agree_by_and_large_mean_one_object(
+    tmp_path: Path, seen: slice, objects: int, kinds: set[str]
+) -> None:
     left, right = np.zeros((2, 30, 40), np.uint32)
     left[8:18, 12:28], right[seen, 12:28] = 1, 1  # what the tiles on either side of column 20 make of it
-    mosaic = Mosaic(tmp_path, left.shape, (30, 20), (10, 10))
-    for part in mosaic.tiles():
-        part.write((left if part.region[1].start == 0 else right)[part.region])
-    found = mosaic.read()
-    assert found.max() == objects
+    joined = join_tiles(tmp_path, lambda k, region: (left, right)[k][region], left.shape, (30, 20), (10, 10))
+    found = joined.labels()[0]
+    assert found.max() == joined.n == objects
     assert np.array_equal(found[:, :20] > 0, left[:, :20] > 0)
     assert np.array_equal(found[:, 20:] > 0, right[:, 20:] > 0)
+    assert {seam.kind for seam in joined.seams} == kinds
+
+
+def test_where_tiles_disagree_on_how_many_there_are_it_is_said(tmp_path: Path) -> None:
+    left, right = np.zeros((2, 40, 40), np.uint32)
+    left[5:35, 12:28] = 1  # one object here
+    right[5:22, 12:28], right[22:35, 12:28] = 1, 2  # and two there
+    joined = join_tiles(tmp_path, lambda k, region: (left, right)[k][region], left.shape, (40, 20), (10, 10))
+    assert joined.n == 2  # the more alike pair is one object, the rest is left out of it
+    conflict = next(seam for seam in joined.seams if seam.kind == "conflict")
+    assert 5 <= conflict.place[0] < 35
+    assert 20 <= conflict.place[1] < 28
+
+
+def test_what_a_tile_sees_only_the_ends_of_is_one(tmp_path: Path) -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[5:10, 10:50] = mask[25:30, 10:50] = mask[5:30, 45:50] = True  # the left tile does not see that they meet
+    joined = join_tiles(tmp_path, lambda _, region: components(mask[region]), mask.shape, (40, 20), (8, 8))
+    check(joined.labels()[0], mask)
+    assert joined.objects()["cut"].tolist() == [1]  # no tile saw all of it
+
+
+def test_objects_are_measured_over_all_tiles(tmp_path: Path) -> None:
+    truth = balls((61, 83), (3, 3), 40)
+    joined = join_tiles(tmp_path, lambda _, region: truth[region], truth.shape, (20, 20), (8, 8))
+    objects, whole = joined.objects(), Instances.from_labels(joined.labels()[0]).features()
+    assert np.array_equal(objects["own"], whole["area"])
+    for axis in "yx":
+        assert np.allclose(objects[f"sum_{axis}"] / objects["own"], whole[f"centroid_{axis}"])
+        assert np.array_equal(objects[f"min_{axis}"], whole[f"min_{axis}"])
+        assert np.array_equal(objects[f"max_{axis}"], whole[f"max_{axis}"])
+    assert not objects["cut"].any()
+
+
+def test_small_objects_are_left_out_of_the_whole_not_of_tiles(tmp_path: Path) -> None:
+    truth = np.zeros((20, 40), np.uint32)
+    truth[4:8, 18:22] = 1  # 16 px, 8 in either tile
+    truth[12:15, 5:8] = 2  # 9 px
+    bank = Bank(zarr.open_group(tmp_path, mode="w"), Grid((20, 40), (20, 20), (6, 6)))
+    for number, region in enumerate(bank.grid.regions):
+        bank.write(number, components(truth[region] > 0)[None], {})
+    assert same_partition(run(join(bank, 10)).labels()[0], np.where(truth == 1, 1, 0))
 
 
 def test_an_empty_image_has_no_objects(tmp_path: Path) -> None:
@@ -129,30 +182,63 @@ def test_more_objects_than_sixteen_bits_count(tmp_path: Path) -> None:
     check(found, mask)
 
 
-def test_cores_share_no_pixel_and_leave_none_out(tmp_path: Path) -> None:
-    shape, halo = (50, 37), 5
-    mosaic, count, regions = Mosaic(tmp_path, shape, (16, 16), (halo, halo)), np.zeros(shape, int), []
-    for part in mosaic.tiles():
-        regions.append(part.region)
-        core = tuple(
-            slice(r.start + halo * (r.start > 0), r.stop - halo * (r.stop < n))
-            for r, n in zip(part.region, shape, strict=True)
-        )
+@given(st.data())
+def test_cores_share_no_pixel_and_leave_none_out(data: st.DataObject) -> None:
+    shape = data.draw(st.tuples(st.integers(1, 60), st.integers(1, 60)))
+    chunk = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    tile = tuple(c * data.draw(st.integers(1, 5)) for c in chunk)
+    grid, count = Grid(shape, tile, (3, 5), chunk), np.zeros(shape, int)
+    for core, region in zip(grid.cores, grid.regions, strict=True):
         count[core] += 1
-        part.write(np.zeros([r.stop - r.start for r in part.region], np.uint32))
+        assert all(c.start % n == 0 and c.stop - c.start <= t for c, n, t in zip(core, chunk, tile, strict=True))
+        assert [max(0, c.start - h) for c, h in zip(core, grid.halo, strict=True)] == [r.start for r in region]
+        assert [min(n, c.stop + h) for c, h, n in zip(core, grid.halo, shape, strict=True)] == [r.stop for r in region]
     assert (count == 1).all()
-    assert len(regions) == len(mosaic)
 
 
-def test_labels_are_kept_in_chunks_on_disk(tmp_path: Path) -> None:
-    mosaic = Mosaic(tmp_path, (64, 100), (32, 32), (8, 8))
-    for part in mosaic.tiles():
-        part.write(np.ones([r.stop - r.start for r in part.region], np.uint32))
-    label = zarr.open_group(tmp_path / "mosaic.zarr", mode="r")["labels/objects/0"]
-    assert isinstance(label, zarr.Array)
-    assert label.chunks == (32, 32)
-    assert np.array_equal(label[:], mosaic.read())
-    assert not [p.name for p in (tmp_path / "mosaic.zarr").rglob("*stitch*")]
+@given(st.data())
+def test_neighbours_are_all_pairs_that_see_the_same_pixels(data: st.DataObject) -> None:
+    shape = data.draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
+    halo = data.draw(st.tuples(st.integers(0, 15), st.integers(0, 15)))
+    grid, expected = Grid(shape, data.draw(st.tuples(st.integers(5, 20), st.integers(5, 20))), halo), set()
+    seen = np.zeros((len(grid), *shape), bool)
+    for number, region in enumerate(grid.regions):
+        seen[(number, *region)] = True
+    for one, other in itertools.combinations(range(len(grid)), 2):
+        if (seen[one] & seen[other]).any():
+            expected.add((one, other))
+    found = {(one, other): box for one, other, box in grid.neighbours()}
+    assert set(found) == expected
+    for (one, other), box in found.items():
+        inside = np.zeros(shape, bool)
+        inside[box] = True
+        assert np.array_equal(inside, seen[one] & seen[other])
+
+
+def test_a_tile_is_there_once_all_of_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = Bank(zarr.open_group(tmp_path, mode="w"), Grid((20, 40), (20, 20), (6, 6)))
+    labels = np.ones((1, 20, 26), np.uint32)
+    assert not bank.has(0)
+    with monkeypatch.context() as broken:
+        broken.setattr(type(bank.group.attrs), "update", stop)
+        with pytest.raises(KeyboardInterrupt):
+            bank.write(0, labels, {})
+    assert not bank.has(0)
+    bank.write(0, labels, {})
+    assert bank.has(0)
+    assert not bank.has(1)
+
+
+def stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_measures_survive_the_way_over_the_disk(tmp_path: Path) -> None:
+    bank = Bank(zarr.open_group(tmp_path, mode="w"), Grid((20, 40), (20, 20), (6, 6)))
+    bank.write(0, np.ones((1, 20, 26), np.uint32), {"gap": np.array([np.inf]), "score": np.array([1 / 3])})
+    found = bank.found(0).objects
+    assert found["gap"].tolist() == [np.inf]
+    assert found["score"].tolist() == [1 / 3]
 
 
 @settings(max_examples=12)
@@ -165,4 +251,4 @@ def test_any_tiling_gives_the_partition_of_the_whole(
     radius = data.draw(st.sampled_from([1, 2, 4]))
     mask = balls(shape, (radius, radius), 25, data.draw(st.integers(0, 99))) > 0
     halo = 2 * radius + data.draw(st.integers(1, 6))
-    check(by_tiles(tmp_path_factory.mktemp("mosaic"), mask, tile, (halo, halo)), mask)
+    check(by_tiles(tmp_path_factory.mktemp("bank"), mask, tile, (halo, halo)), mask)

@@ -123,7 +123,7 @@ class Instances:
         covered = layers > 0
         if not (covered.sum(axis=0) > 1).any():
             return cls(layers.max(axis=0, keepdims=True), **where)
-        plane = _colour(int(layers.max()), partners(layers)).astype(np.int16)[layers]
+        plane = colour(int(layers.max()), partners(layers)).astype(np.int16)[layers]
         parts = [np.where(covered & (plane == p), layers, 0).max(axis=0) for p in range(int(plane.max()) + 1)]
         return cls(np.stack(parts).astype(np.uint32), **where)
 
@@ -265,7 +265,7 @@ def partners(layers: np.ndarray) -> np.ndarray:
     return np.unique(every[:, every[0] > 0], axis=1).T
 
 
-def _colour(number: int, pairs: np.ndarray) -> np.ndarray:
+def colour(number: int, pairs: np.ndarray) -> np.ndarray:
     """A plane for each id 0..number so that no two of a pair have the same; those of many partners come first."""
     others: list[list[int]] = [[] for _ in range(number + 1)]
     for one, other in pairs.tolist():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -17,13 +17,22 @@ from napari_discern.clustering import margins
 from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.model import Embedded, Model, drop_small, find_objects
-from napari_discern.progress import Progress, Steps
+from napari_discern.lazy import LazyModule
+from napari_discern.model import Embedded, Model, find_objects
+from napari_discern.normalise import Scaling
+from napari_discern.progress import Progress, Steps, part_of
 from napari_discern.recipe import Recipe
-from napari_discern.tiles import Mosaic, Patchwork, Tile
+from napari_discern.tiles import Bank, Grid, join
+
+if TYPE_CHECKING:
+    import zarr
+else:
+    zarr = LazyModule("zarr")
 
 log = logging.getLogger(__name__)
 Measures: TypeAlias = dict[str, np.ndarray]
+JOINING = 0.5
+"""Time that putting tiles together takes, in tiles; for the bar."""
 
 
 def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[Instances]:
@@ -67,11 +76,9 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     model = replace(model, precision=recipe.precision)
     model.check(image.channels, len(image.spatial_axes))
     _warn_of_spacing(image, model)
-    patches, tile = _Patches(image, recipe), recipe.cut(model.card)
+    patches, tile = Patches.of(image, recipe), recipe.cut(model.card)
     if patches.fit(*tile):
         found = yield from _whole(patches, model, recipe)
-    elif model.card.architecture.layers > 1:
-        found = yield from _pieced(patches, model, recipe, *tile)
     else:
         found = yield from _tiled(patches, model, recipe, *tile)
     return replace(found, axes=image.spatial_axes, spacing=image.spacing, unit=image.unit)
@@ -88,7 +95,7 @@ def embed(image: Image, model: Model, recipe: Recipe) -> Embedded:
         If the region is too large for the device.
     """
     model.check(image.channels, len(image.spatial_axes))
-    patches, tile = _Patches(image, recipe), recipe.cut(model.card)
+    patches, tile = Patches.of(image, recipe), recipe.cut(model.card)
     if not patches.fit(*tile):
         raise BadArgument(
             f"{' x '.join(map(str, patches.shape))} pixels are more than a tile holds; look at a smaller region."
@@ -108,13 +115,23 @@ def measure(embedded: Embedded, layers: np.ndarray) -> Measures:
     return {"score": found.score, "spread": found.spread, "gap": found.gap}
 
 
-class _Patches:
+@dataclass(frozen=True)
+class Patches:
     """Normalised parts of the region of an image; normalised as the whole image is."""
 
-    def __init__(self, image: Image, recipe: Recipe) -> None:
-        self.image, self.box = image, recipe.box(image.spatial_shape)
-        self.scaling = recipe.normalise(image)
-        self.shape = tuple(b.stop - b.start for b in self.box)
+    image: Image
+    box: tuple[slice, ...]
+    scaling: Scaling
+
+    @classmethod
+    def of(cls, image: Image, recipe: Recipe) -> Patches:
+        """Those that a recipe asks for; a sample of the image is read to normalise it."""
+        return cls(image, recipe.box(image.spatial_shape), recipe.normalise(image))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of the region in pixels."""
+        return tuple(b.stop - b.start for b in self.box)
 
     def fit(self, tile: Sequence[int], halo: Sequence[int]) -> bool:
         """Whether the region fits in one tile with its halo."""
@@ -127,65 +144,41 @@ class _Patches:
         return self.scaling(self.image.read(place))
 
 
-def _whole(patches: _Patches, model: Model, recipe: Recipe) -> Steps[Instances]:
+def _whole(patches: Patches, model: Model, recipe: Recipe) -> Steps[Instances]:
     """The objects of a region that fits in one tile."""
-    yield Progress("segment", 0, 1)
-    embedded = model.embed(patches.read())
-    yield Progress("segment", 0.5, 1)
-    labels = find_objects(embedded, recipe)
-    found = Instances.from_layers(labels, measures=measure(embedded, labels))
-    yield Progress("segment", 1, 1)
-    return found
+    labels, measures = yield from part_of(find_in_patch(patches.read(), model, recipe), "segment", 0, 1, 1)
+    return Instances.from_layers(labels, measures=measures)
 
 
 def _tiled(
-    patches: _Patches, model: Model, recipe: Recipe, tile: Sequence[int], halo: Sequence[int]
+    patches: Patches, model: Model, recipe: Recipe, tile: tuple[int, ...], halo: tuple[int, ...]
 ) -> Steps[Instances]:
-    """The objects of a larger region, tile by tile, stitched; small objects are left out of the whole."""
+    """The objects of a larger region, tile by tile, put together; small objects are left out of the whole."""
     with _scratch() as folder:
-        mosaic, census = Mosaic(folder, patches.shape, tile, halo), _Census()
-
-        def keep(part: Tile, layers: np.ndarray, values: Measures) -> None:
-            census.add(part.region, layers[0], values)
-            part.write(layers[0])
-
-        yield from _each(mosaic, patches, model, recipe, keep)
-        labels = drop_small(mosaic.read(), recipe.min_size, in_place=True)
-        return Instances(labels[None], measures=census.measures(labels))
-
-
-def _pieced(
-    patches: _Patches, model: Model, recipe: Recipe, tile: Sequence[int], halo: Sequence[int]
-) -> Steps[Instances]:
-    """The same for objects that may share pixels."""
-    patchwork, every = Patchwork(patches.shape, tile, halo), []
-
-    def keep(part: Tile, layers: np.ndarray, values: Measures) -> None:
-        every.append(values)
-        part.write(layers)
-
-    yield from _each(patchwork, patches, model, recipe, keep)
-    found, owner = patchwork.read(recipe.min_size)
-    weights = np.array([p.mask.sum() for p in patchwork.pieces], float)
-    return replace(found, measures=_combined(owner, weights, every, found.n))
+        bank = Bank(zarr.open_group(folder, mode="w", zarr_format=3), Grid(patches.shape, tile, halo))
+        steps = len(bank.grid) + JOINING
+        for number, region in enumerate(bank.grid.regions):
+            finding = find_in_patch(patches.read(region), model, all_sizes(recipe))
+            bank.write(number, *(yield from part_of(finding, "segment", number, 1, steps)))
+        joined = yield from part_of(join(bank, recipe.min_size), "segment", len(bank.grid), JOINING, steps)
+        objects = joined.objects()
+        return Instances(joined.labels(), measures={name: objects[name] for name in ("score", "spread", "gap")})
 
 
-def _each(
-    tiles: Mosaic | Patchwork,
-    patches: _Patches,
-    model: Model,
-    recipe: Recipe,
-    keep: Callable[[Tile, np.ndarray, Measures], None],
-) -> Steps[None]:
-    """Hand the label layers of each tile to `keep`, objects of all sizes, with what the embedding says of them."""
-    all_sizes = recipe.model_copy(update={"min_size": 0})
-    yield Progress("segment", 0, len(tiles))
-    for done, part in enumerate(tiles.tiles(), start=1):
-        embedded = model.embed(patches.read(part.region))
-        yield Progress("segment", done - 0.5, len(tiles))
-        layers = find_objects(embedded, all_sizes)
-        keep(part, layers, measure(embedded, layers))
-        yield Progress("segment", done, len(tiles))
+def find_in_patch(patch: np.ndarray, model: Model, recipe: Recipe) -> Steps[tuple[np.ndarray, Measures]]:
+    """Label layers of a normalised patch (C, \\*S), uint32 (L, \\*S), and what the embedding says of their objects."""
+    yield Progress("embed", 0, 1)
+    embedded = model.embed(patch)
+    yield Progress("cluster", 0.5, 1)
+    layers = find_objects(embedded, recipe)
+    measures = measure(embedded, layers)
+    yield Progress("cluster", 1, 1)
+    return layers, measures
+
+
+def all_sizes(recipe: Recipe) -> Recipe:
+    """The same recipe that leaves out no small objects: in a tile they may be parts of larger ones."""
+    return recipe.model_copy(update={"min_size": 0})
 
 
 def _warn_of_spacing(image: Image, model: Model) -> None:
@@ -198,54 +191,6 @@ def _warn_of_spacing(image: Image, model: Model) -> None:
             image.name, " x ".join(f"{s:g}" for s in here), image.unit, model.card.name,
             " : ".join(f"{s:g}" for s in known / known.min()),
         )  # fmt: skip
-
-
-class _Census:
-    """Measures of the objects in each tile, put together once it is known which of them are one."""
-
-    def __init__(self) -> None:
-        self.places: list[np.ndarray] = []
-        self.weights: list[np.ndarray] = []
-        self.values: list[Measures] = []
-
-    def add(self, region: Sequence[slice], labels: np.ndarray, values: Measures) -> None:
-        """Note what a tile says of its objects, each with the pixel that lies furthest inside the tile."""
-        inside = np.flatnonzero(labels)
-        owner = labels.ravel()[inside]
-        depth = np.full(labels.shape, np.iinfo(np.int32).max, np.int32)
-        for axis, n in enumerate(labels.shape):
-            along = np.minimum(np.arange(n), np.arange(n)[::-1]).astype(np.int32)
-            np.minimum(depth, along.reshape([-1 if a == axis else 1 for a in range(labels.ndim)]), out=depth)
-        order = np.lexsort((-depth.ravel()[inside], owner))
-        first = np.unique(owner[order], return_index=True)[1]
-        local = np.stack(np.unravel_index(inside[order][first], labels.shape), axis=1)
-        self.places.append(local + [r.start for r in region])
-        self.weights.append(np.bincount(owner, minlength=len(local) + 1)[1:])
-        self.values.append(values)
-
-    def measures(self, labels: np.ndarray) -> Measures:
-        """The measures of the objects of the whole image: means over their tiles by pixels, of gaps the least."""
-        places, weights = np.concatenate(self.places), np.concatenate(self.weights)
-        owner = labels[tuple(places.T)].astype(np.int64)
-        return _combined(owner, weights, self.values, int(labels.max(initial=0)))
-
-
-def _combined(owner: np.ndarray, weights: np.ndarray, values: Sequence[Measures], number: int) -> Measures:
-    """Measures of so many objects from those of their parts: means by weight, of gaps the least.
-
-    `owner` is the id of the object that a part belongs to, 0 where it was left out.
-    """
-    known = owner > 0
-    owner, weights = owner[known] - 1, weights[known]
-    total = np.maximum(np.bincount(owner, weights, number), 1)
-    columns = {name: np.concatenate([v[name] for v in values])[known] for name in ("score", "spread", "gap")}
-    means = {
-        name: (np.bincount(owner, weights * columns[name], number) / total).astype(np.float32)
-        for name in ("score", "spread")
-    }
-    gap = np.full(number, np.inf, np.float32)
-    np.minimum.at(gap, owner, columns["gap"])
-    return {**means, "gap": gap}
 
 
 @contextmanager

@@ -16,6 +16,7 @@ COMMANDS = {
     "segment": "find the objects of images",
     "train": "train a model on labelled images",
     "evaluate": "score labels against the truth",
+    "batch": "label volumes larger than memory, on one machine or many",
     "models": "list the models that come along",
     "demo": "find the objects of a sample, and show them",
 }

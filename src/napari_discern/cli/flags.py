@@ -24,8 +24,17 @@ MARK = "params."
 WORDS = {int: "N", float: "X", str: "TEXT", NoneType: "none"}
 
 
-def add_flags(parser: argparse.ArgumentParser, params: type[Params], title: str, skip: tuple[str, ...] = ()) -> None:
-    """Add a flag for each leaf of `params`, but for the top-level fields in `skip`; see `given`."""
+def add_flags(
+    parser: argparse.ArgumentParser,
+    params: type[Params],
+    title: str,
+    skip: tuple[str, ...] = (),
+    dashes: bool = False,
+) -> None:
+    """Add a flag for each leaf of `params`, but for the top-level fields in `skip`; see `given`.
+
+    With `dashes`, a field such as `label_name` is set by ``--label-name``.
+    """
     flags: dict[tuple[str, ...], list[Leaf]] = {}
     for leaf in leaves(params):
         if leaf.path[0] not in skip:
@@ -36,7 +45,7 @@ def add_flags(parser: argparse.ArgumentParser, params: type[Params], title: str,
         if name not in boxes:
             intro = params.model_fields[name].description if len(path) > 1 and (name, "kind") not in flags else None
             boxes[name] = parser.add_argument_group(name, intro)
-        _add(boxes[name], ".".join(path), found)
+        _add(boxes[name], ".".join(path), found, dashes)
 
 
 def given(args: argparse.Namespace) -> dict[str, Any]:
@@ -76,22 +85,21 @@ def build(params: type[P], *layers: tuple[str, Values]) -> P:
         raise BadArgument(_explain(error, values, layers)) from error
 
 
-def _add(box: Any, name: str, found: list[Leaf]) -> None:
+def _add(box: Any, name: str, found: list[Leaf], dashes: bool) -> None:
     """Add the flag of one path, which several members of a family may share."""
     types = [kind for leaf in found for kind in leaf.types]
     choices = {text: value for leaf in found for text, value in leaf.choices.items()}
     common = {"dest": MARK + name, "default": argparse.SUPPRESS, "help": _help(found).replace("%", "%%")}
+    flag = f"--{name.replace('_', '-') if dashes else name}"
     if set(types) == {bool}:
-        box.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, **common)
+        box.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
     elif all(get_origin(kind) is Literal for kind in types):
-        box.add_argument(
-            f"--{name}", choices=list(choices.values()), type=lambda text: choices.get(text, text), **common
-        )
+        box.add_argument(flag, choices=list(choices.values()), type=lambda text: choices.get(text, text), **common)
     else:
         values = {**choices, "none": None} if NoneType in types else choices
         words = dict.fromkeys([*(WORDS.get(kind, "") for kind in types), *choices])
         metavar = "|".join(word for word in words if word)
-        box.add_argument(f"--{name}", metavar=metavar, type=lambda text: values.get(text, text), **common)
+        box.add_argument(flag, metavar=metavar, type=lambda text: values.get(text, text), **common)
 
 
 def _help(found: list[Leaf]) -> str:

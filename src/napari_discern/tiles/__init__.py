@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from napari_discern.tiles.mosaic import Mosaic, Tile
-from napari_discern.tiles.patchwork import Patchwork
+from napari_discern.tiles.bank import Bank, Found
+from napari_discern.tiles.grid import Box, Grid, sides
+from napari_discern.tiles.joining import Joined, join
+from napari_discern.tiles.seams import Seam
 
-__all__ = ["Mosaic", "Patchwork", "Tile"]
+__all__ = ["Bank", "Box", "Found", "Grid", "Joined", "Seam", "join", "sides"]

@@ -1,0 +1,33 @@
+"""Batch: many volumes, each larger than memory, on one machine or many."""
+
+from __future__ import annotations
+
+from napari_discern.batch.crew import crew_for
+from napari_discern.batch.estimate import Estimate, estimate, fitting_tile
+from napari_discern.batch.inputs import Source, convert, sources
+from napari_discern.batch.plan import Plan, plan
+from napari_discern.batch.report import Event, Report
+from napari_discern.batch.settings import Batch
+from napari_discern.batch.slurm import job_script
+from napari_discern.batch.tile import Finder, ModelFinder
+from napari_discern.batch.volume import Job, label_volume
+
+__all__ = [
+    "Batch",
+    "Estimate",
+    "Event",
+    "Finder",
+    "Job",
+    "ModelFinder",
+    "Plan",
+    "Report",
+    "Source",
+    "convert",
+    "crew_for",
+    "estimate",
+    "fitting_tile",
+    "job_script",
+    "label_volume",
+    "plan",
+    "sources",
+]

@@ -1,0 +1,171 @@
+"""Estimate: what a run will take, from two tiles done in a process of their own; and tiles that fit in memory."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_discern import io
+from napari_discern.batch.plan import Plan, frame_of
+from napari_discern.batch.settings import readable
+from napari_discern.batch.tile import Finder, peak_memory
+from napari_discern.errors import OutOfMemory
+from napari_discern.image import Image
+from napari_discern.lazy import LazyModule
+from napari_discern.normalise import Scaling
+from napari_discern.segmentation import Patches
+from napari_discern.tiles import Bank, Box, sides
+
+if TYPE_CHECKING:
+    import zarr
+else:
+    zarr = LazyModule("zarr")
+
+TRIALS = 2
+SMALLEST = 16
+"""A tile is not made smaller, in pixels along an axis."""
+ROOM = 0.9
+"""Share of the memory that tiles are made for; the rest is for what cannot be foreseen."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What tiles took.
+
+    Attributes
+    ----------
+    base, peak : int
+        Bytes of memory of the process before the first, and at most.
+    seconds : float
+        Mean time from reading to banking.
+    finishing : float
+        Mean time that writing the result will take, a tile.
+    written : int
+        Mean bytes written, a tile.
+    """
+
+    base: int
+    peak: int
+    seconds: float
+    finishing: float
+    written: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take, on so many workers."""
+
+    plan: Plan
+    trial: Trial
+    workers: int
+    pixel_bytes: int
+
+    @property
+    def tiles(self) -> int:
+        """Tiles in all frames."""
+        return self.plan.count * len(self.plan.grid)
+
+    @property
+    def read(self) -> int:
+        """Bytes of pixels to be read, halos included."""
+        return self.plan.count * sum(math.prod(sides(r)) for r in self.plan.grid.regions) * self.pixel_bytes
+
+    @property
+    def written(self) -> int:
+        """Bytes to be written: tiles while it runs, and the result."""
+        return self.tiles * self.trial.written
+
+    @property
+    def seconds(self) -> float:
+        """Time from the first tile to the last label."""
+        return self.tiles * (self.trial.seconds + self.trial.finishing) / min(self.workers, self.tiles)
+
+    @property
+    def line(self) -> str:
+        """The estimate in a line."""
+        grid = self.plan.grid
+        core, halo = (" x ".join(map(str, lengths)) for lengths in (sides(grid.cores[0]), self.plan.halo))
+        return (
+            f"{self.tiles:,} tiles of {core} px with a halo of {halo} px; reads {readable(self.read)}, writes about "
+            f"{readable(self.written)}; {readable(self.trial.peak)} of memory a worker, {_duration(self.seconds)} on "
+            f"{self.workers} worker{'s' if self.workers > 1 else ''}"
+        )
+
+
+def estimate(path: Path, plan: Plan, finder: Finder, workers: int) -> Estimate:
+    """Do two tiles, in a process of their own, and say what the whole will take. Nothing is left behind."""
+    image = frame_of(io.read(path), plan.place(0))
+    scaling = plan.recipe.normalise(image)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        trial = pool.submit(_try, path, plan, finder, scaling, _typical(plan)).result()
+    return Estimate(plan, trial, workers, image.channels * np.dtype(image.data.dtype).itemsize)
+
+
+def fitting_tile(estimated: Estimate, memory: int) -> int | None:
+    """The side of a tile with which all workers together stay within so many bytes; None if it is small enough.
+
+    Raises
+    ------
+    OutOfMemory
+        If the smallest tile is too large.
+    """
+    trial, share = estimated.trial, ROOM * memory / estimated.workers
+    if trial.peak <= share:
+        return None
+    plan = estimated.plan
+    each = (trial.peak - trial.base) / max(math.prod(sides(r)) for r in plan.grid.regions)
+    for side in range(max(plan.tile) - 1, SMALLEST - 1, -1):
+        size = [min(side + 2 * h, n) for h, n in zip(plan.halo, plan.shape, strict=True)]
+        if trial.base + each * math.prod(size) <= share:
+            return side
+    least = estimated.workers * trial.base / ROOM
+    raise OutOfMemory(
+        f"{readable(memory)} are too little for {estimated.workers} worker(s): the program alone takes "
+        f"{readable(least)}. Give more --memory, or fewer --workers."
+    )
+
+
+def _typical(plan: Plan) -> list[Box]:
+    """Regions of the largest kind, from the middle of the volume."""
+    regions = plan.grid.regions
+    largest = max(math.prod(sides(r)) for r in regions)
+    full = [k for k, region in enumerate(regions) if math.prod(sides(region)) == largest]
+    chosen = sorted(full, key=lambda k: abs(k - len(regions) / 2))[:TRIALS]
+    return [regions[k] for k in chosen]
+
+
+def _try(path: Path, plan: Plan, finder: Finder, scaling: Scaling, regions: Sequence[Box]) -> Trial:
+    image: Image = frame_of(io.read(path), plan.place(0))
+    patches = Patches(image, plan.recipe.box(plan.shape), scaling)
+    corner = tuple(slice(r.start, min(r.stop, r.start + 2 * SMALLEST)) for r in regions[0])
+    finder(patches.read(corner))  # the model is loaded once
+    base, seconds, finishing, written = peak_memory(), 0.0, 0.0, 0
+    for region in regions:
+        with tempfile.TemporaryDirectory(prefix="napari-discern-") as folder:
+            group = zarr.open_group(folder, mode="w", zarr_format=3)
+            bank = Bank(group, plan.grid)
+            begun = time.perf_counter()
+            bank.write(plan.grid.regions.index(region), *finder(patches.read(region)))
+            done = time.perf_counter()
+            labels = bank.read(plan.grid.regions.index(region), region)
+            group.create_array("result", data=labels[0], chunks=tuple(map(min, plan.chunk, labels.shape[1:])))
+            seconds, finishing = seconds + done - begun, finishing + time.perf_counter() - done
+            written += sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+    n = len(regions)
+    return Trial(base, peak_memory(), seconds / n, finishing / n, written // n)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

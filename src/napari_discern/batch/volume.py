@@ -1,0 +1,240 @@
+"""Volume: the pipeline from one OME-Zarr image to its labels, in memory that does not grow with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_discern import io
+from napari_discern.batch.crew import Crew
+from napari_discern.batch.output import Target, create, finish, publish, refuse_finished
+from napari_discern.batch.plan import Plan, frame_of
+from napari_discern.batch.report import Event, Report, events_of, table_of
+from napari_discern.batch.settings import Batch
+from napari_discern.batch.tile import FillWork, Finder, TileDone, TileWork, do_tile, fill_tile
+from napari_discern.batch.workplace import Workplace
+from napari_discern.errors import BadFile
+from napari_discern.image import Image
+from napari_discern.normalise import SAMPLE, Scaling
+from napari_discern.progress import Progress, Steps, part_of
+from napari_discern.tiles import Joined, join
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+JOIN, FILL = 0.05, 0.05
+"""Shares of the bar that joining and writing take."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A volume to be done.
+
+    Attributes
+    ----------
+    volume : Path
+        The OME-Zarr image.
+    plan : Plan
+        How.
+    finder : callable
+        What finds the objects of a patch.
+    batch : Batch
+        Where, and what becomes of tiles that could not be done.
+    resume, overwrite : bool
+        Whether to go on with an unfinished run; whether to replace a finished one.
+    """
+
+    volume: Path
+    plan: Plan
+    finder: Finder
+    batch: Batch = field(default_factory=Batch)
+    resume: bool = False
+    overwrite: bool = False
+
+    @property
+    def workplace(self) -> Workplace:
+        """Where the run keeps what it has."""
+        return Workplace(self.volume, self.plan.label_name)
+
+
+def label_volume(job: Job, crew: Crew) -> Steps[Report]:
+    """Find the objects of a volume and write them into it as a label image.
+
+    Yields
+    ------
+    Progress
+        One a tile, and one a part of what follows. Closed, or killed, it leaves what is done for `resume`.
+
+    Raises
+    ------
+    OutputExists
+        If the label image, or an unfinished run, is there and neither `resume` nor `overwrite` is set; if another run
+        is at work.
+    BadFile
+        If the volume cannot be written to, or tiles could not be done.
+    """
+    begun, workplace = time.perf_counter(), job.workplace
+    refuse_finished(job.volume, job.plan.label_name, job.overwrite or workplace.exists)
+    with workplace.locked():
+        resumed = workplace.begin(job.plan, job.resume, job.overwrite)
+        _note(workplace, f"{'resumed' if resumed else 'begun'}: {len(job.plan.grid)} tiles, {job.plan.count} frame(s)")
+        yield from _settled(job)
+        failed = yield from _tiles(job, crew)
+        _refuse_gaps(job, failed)
+        frames: list[Joined] = []
+        for frame in range(job.plan.count):
+            frames.append((yield from _joined(workplace, frame, job.plan)))
+        report = _report(job, frames, failed)
+        planes = max(found.planes for found in frames)
+        yield from _filled(workplace, frames, planes, crew)
+        finish(workplace, planes, _table(job, frames))
+        _note(workplace, report.line)
+        publish(workplace, planes, _extras(workplace, report))
+        workplace.remove()
+    seconds = time.perf_counter() - begun
+    return Report(report.volume, report.label_name, report.axes, report.objects, report.tiles, report.events, seconds)
+
+
+def _settled(job: Job) -> Steps[None]:
+    """Settle how each frame is normalised, before its tiles are read by several processes."""
+    image, plan = io.read(job.volume), job.plan
+    for frame in range(plan.count):
+        yield Progress("normalise", 0, 1)
+        view = frame_of(image, plan.place(frame))
+        job.workplace.settle(frame, lambda view=view: _normalised(view, plan))  # type: ignore[misc]
+
+
+def _normalised(image: Image, plan: Plan) -> Scaling:
+    """How an image is normalised; where a part of it cannot be read, from the tiles that can."""
+    try:
+        return plan.recipe.normalise(image)
+    except BadFile as error:
+        parts, size = [], 0
+        for core in plan.grid.cores:
+            with suppress(BadFile):
+                parts.append(image.read(core).reshape(image.channels, -1))
+                size += parts[-1].shape[1]
+            if size >= SAMPLE:
+                break
+        if not parts:
+            raise error
+        return plan.recipe.normalise(Image(np.concatenate(parts, axis=1)[:, None], "cyx", name=image.name))
+
+
+def _tiles(job: Job, crew: Crew) -> Steps[list[TileDone]]:
+    """Do all tiles that are not done; which of them could not be."""
+    workplace, plan = job.workplace, job.plan
+    todo = [
+        TileWork(workplace, frame, tile, job.finder)
+        for frame in range(plan.count)
+        for bank in [workplace.bank(frame)]
+        for tile in range(len(plan.grid))
+        if not bank.has(tile)
+    ]
+    total = plan.count * len(plan.grid)
+    done = total - len(todo)
+    failed: list[TileDone] = []
+    end = total / (1 - JOIN - FILL)
+    yield Progress("tiles", done, end)
+    for result in crew.each(do_tile, todo):
+        if result is not None:
+            done += 1
+            if result.failure:
+                failed.append(result)
+                _note(workplace, f"tile {result.tile} of frame {result.frame} failed: {result.failure}")
+        yield Progress("tiles", done, end, {"tiles": done, "of": total})
+    return sorted(failed, key=lambda tile: (tile.frame, tile.tile))
+
+
+def _refuse_gaps(job: Job, failed: Sequence[TileDone]) -> None:
+    """Stop where tiles could not be done; with `allow_gaps`, bank them as empty."""
+    if failed and not job.batch.allow_gaps:
+        raise BadFile(
+            f"{job.volume}: {len(failed)} of {job.plan.count * len(job.plan.grid)} tiles could not be done; first: "
+            f"{failed[0].failure} The others are done and kept: mend it and go on with --resume, or finish without "
+            "these tiles with --resume --allow-gaps."
+        )
+    for tile in failed:
+        bank = job.workplace.bank(tile.frame)
+        shape = [r.stop - r.start for r in bank.grid.regions[tile.tile]]
+        bank.write(tile.tile, np.zeros((1, *shape), np.uint32), {})
+
+
+def _joined(workplace: Workplace, frame: int, plan: Plan) -> Steps[Joined]:
+    width = JOIN / plan.count
+    steps = join(workplace.bank(frame), plan.recipe.min_size)
+    return (yield from part_of(steps, "join", 1 - JOIN - FILL + frame * width, width, 1))
+
+
+def _filled(workplace: Workplace, frames: Sequence[Joined], planes: int, crew: Crew) -> Steps[None]:
+    """Write all tiles to the result."""
+    target = create(workplace, planes, sum(found.n for found in frames))
+    work = list(_fillings(workplace, target, frames))
+    done = 0
+    for result in crew.each(fill_tile, work):
+        done += result is not None
+        yield Progress("write", 1 - FILL + FILL * done / len(work), 1)
+
+
+def _fillings(workplace: Workplace, target: Target, frames: Sequence[Joined]) -> Iterator[FillWork]:
+    for frame, (found, first) in enumerate(zip(frames, _firsts(frames), strict=True)):
+        for tile, ids in enumerate(found.ids):
+            planes = found.plane[ids]
+            yield FillWork(workplace, target, frame, tile, np.where(ids > 0, ids + first, 0), planes)
+
+
+def _firsts(frames: Sequence[Joined]) -> list[int]:
+    """What the ids of each frame are counted from, so that all ids of a volume are different."""
+    return [0, *np.cumsum([found.n for found in frames])[:-1].tolist()]
+
+
+def _report(job: Job, frames: Sequence[Joined], failed: Sequence[TileDone]) -> Report:
+    plan, grid = job.plan, job.plan.grid
+    leading = "tz"[: len(plan.frames)] if plan.count > 1 else ""
+    events: list[Event] = []
+    for frame, (found, first) in enumerate(zip(frames, _firsts(frames), strict=True)):
+        events += events_of(found, _leading(plan, frame), first)
+    for tile in failed:
+        middle = [(core.start + core.stop - 1) / 2 for core in grid.cores[tile.tile]]
+        events.append(Event("failed", (*_leading(plan, tile.frame), *middle), text=tile.failure))
+    objects = sum(found.n for found in frames)
+    axes = leading + "zyx"[-len(plan.shape) :]
+    return Report(job.volume, plan.label_name, axes, objects, plan.count * len(grid), tuple(events))
+
+
+def _leading(plan: Plan, frame: int) -> list[int]:
+    """Index of a frame along the axes before its own, where there are several frames."""
+    return list(plan.place(frame).values()) if plan.count > 1 else []
+
+
+def _table(job: Job, frames: Sequence[Joined]) -> pd.DataFrame:
+    import pandas as pd
+
+    image = io.read(job.volume)
+    spacing = frame_of(image, job.plan.place(0)).spacing
+    tables = [
+        table_of(found, job.plan, job.plan.place(frame), first, spacing)
+        for frame, (found, first) in enumerate(zip(frames, _firsts(frames), strict=True))
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _extras(workplace: Workplace, report: Report) -> list[Path]:
+    """Files that go beside the labels: recipe, report, log."""
+    recipe, seams, points = (workplace.path / name for name in ("recipe.toml", "seams.json", "seams.csv"))
+    recipe.write_text(workplace.plan.recipe.to_toml(), encoding="utf-8")
+    seams.write_text(report.to_json(), encoding="utf-8")
+    report.table().to_csv(points, index=False)
+    return [recipe, seams, points, workplace.log]
+
+
+def _note(workplace: Workplace, text: str) -> None:
+    with workplace.log.open("a", encoding="utf-8") as log:
+        log.write(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {text}\n")

@@ -1,0 +1,103 @@
+"""Grid: cores that partition an image, each grown by a halo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise, product
+from typing import TypeAlias
+
+import numpy as np
+
+Box: TypeAlias = tuple[slice, ...]
+"""A part of an image: a slice an axis, with start and stop."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How an image is cut. Cores share no pixel and leave none out; regions are cores grown by the halo.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Spatial shape of the image in pixels, (z,) y, x.
+    tile : tuple of int
+        Size of a core along each axis, in pixels, at most; cores along an axis are about equal.
+    halo : tuple of int
+        By how many pixels a core is grown on either side along each axis, where the image goes on.
+    chunk : tuple of int, optional
+        Cores begin at multiples of these, so that no two of them write to one chunk; not larger than `tile`.
+    """
+
+    shape: tuple[int, ...]
+    tile: tuple[int, ...]
+    halo: tuple[int, ...]
+    chunk: tuple[int, ...] = ()
+
+    @cached_property
+    def cores(self) -> list[Box]:
+        """The cores, the last axis running fastest."""
+        return list(product(*self._parts))
+
+    @cached_property
+    def regions(self) -> list[Box]:
+        """The cores grown by the halo, in the same order."""
+        return list(product(*(self._grown(axis) for axis in range(len(self.shape)))))
+
+    def __len__(self) -> int:
+        return len(self.cores)
+
+    def neighbours(self) -> Iterator[tuple[int, int, Box]]:
+        """Each pair of tiles whose regions share pixels, the smaller number first, with the box that they share."""
+        counts = [len(parts) for parts in self._parts]
+        strides = [int(np.prod(counts[axis + 1 :], dtype=int)) for axis in range(len(counts))]
+        for along in product(*(self._meetings(axis) for axis in range(len(counts)))):
+            one = sum(i * stride for (i, _, _), stride in zip(along, strides, strict=True))
+            other = sum(j * stride for (_, j, _), stride in zip(along, strides, strict=True))
+            if one < other:
+                yield one, other, tuple(both for _, _, both in along)
+
+    @cached_property
+    def _parts(self) -> list[list[slice]]:
+        chunk = self.chunk or (1,) * len(self.shape)
+        return [_parts(n, t, c) for n, t, c in zip(self.shape, self.tile, chunk, strict=True)]
+
+    def _grown(self, axis: int) -> list[slice]:
+        halo, n = self.halo[axis], self.shape[axis]
+        return [slice(max(0, part.start - halo), min(n, part.stop + halo)) for part in self._parts[axis]]
+
+    def _meetings(self, axis: int) -> list[tuple[int, int, slice]]:
+        """Parts along an axis that share something once grown, in either order, and what they share."""
+        grown = self._grown(axis)
+        found = []
+        for i, one in enumerate(grown):
+            for j in range(i, len(grown)):
+                if grown[j].start >= one.stop:
+                    break
+                both = slice(grown[j].start, min(one.stop, grown[j].stop))
+                found += [(i, j, both)] if i == j else [(i, j, both), (j, i, both)]
+        return found
+
+
+def common(one: Box, other: Box) -> Box | None:
+    """The box that two boxes share; None if they share nothing."""
+    box = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    return box if all(b.start < b.stop for b in box) else None
+
+
+def relative(box: Box, origin: Box) -> Box:
+    """A box as seen from the first corner of another one."""
+    return tuple(slice(b.start - o.start, b.stop - o.start) for b, o in zip(box, origin, strict=True))
+
+
+def sides(box: Box) -> tuple[int, ...]:
+    """Length of each side."""
+    return tuple(b.stop - b.start for b in box)
+
+
+def _parts(length: int, tile: int, chunk: int) -> list[slice]:
+    """Parts of about equal length, none longer than a tile, that begin at chunks."""
+    chunks = -(-length // chunk)
+    edges = np.linspace(0, chunks, -(-chunks // max(1, tile // chunk)) + 1).round().astype(int) * chunk
+    return [slice(a, b) for a, b in pairwise(np.minimum(edges, length).tolist())]
