@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import itertools
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ngio
 import numpy as np
 import pytest
+import zarr
+from distributed import LocalCluster
 from scipy import ndimage
 from stubs import Bright, balls, same_partition, tiny
+from zarr.storage import LocalStore
 
-from napari_discern.batch import Batch, Job, Plan, Report, crew_for, label_volume, plan
+from napari_discern import io
+from napari_discern.batch import (
+    Batch,
+    Estimate,
+    Job,
+    Plan,
+    Report,
+    convert,
+    crew_for,
+    fitting_tile,
+    label_volume,
+    plan,
+    sources,
+)
 from napari_discern.batch.crew import Alone
+from napari_discern.batch.estimate import Trial
+from napari_discern.batch.settings import bytes_of
 from napari_discern.batch.workplace import Workplace
-from napari_discern.errors import BadArgument, BadFile, OutputExists
+from napari_discern.cli import main
+from napari_discern.errors import BadArgument, BadFile, OutOfMemory, OutputExists
+from napari_discern.image import Image
 from napari_discern.instances import Instances
+from napari_discern.model import Model
 from napari_discern.progress import run
 from napari_discern.recipe import Recipe
 
@@ -249,3 +278,217 @@ def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("napari_discern.batch.crew.ANSWER", 0.2)
     with pytest.raises(BadArgument, match="dask scheduler"), crew_for(Batch(scheduler="tcp://127.0.0.1:9")):
         pass
+
+
+def test_others_read_the_labels(volume: Path) -> None:
+    label(volume)
+    check_others(volume, labels_of(volume))
+
+
+def test_others_read_the_labels_of_the_older_version(tmp_path: Path) -> None:
+    path = make(tmp_path / "cells.ome.zarr", bright(), version="0.4")
+    label(path)
+    check_others(path, labels_of(path))
+
+
+def check_others(path: Path, found: np.ndarray) -> None:
+    """What napari-ome-zarr, the standard's models, and ome-zarr-py where it is installed, make of a volume."""
+    from napari_ome_zarr._reader import napari_get_reader
+
+    read = napari_get_reader(str(path))
+    layers = [layer for layer in read(str(path)) if layer[2] == "labels"] if read else []
+    assert [np.array_equal(np.asarray(data[0]), found) for data, _, _ in layers] == [True]
+    group = zarr.open_group(path / "labels" / "objects", mode="r")
+    models = importlib.import_module(f"ome_zarr_models.{'v05' if 'ome' in group.attrs else 'v04'}.image_label")
+    described = models.ImageLabelAttrs.model_validate(group.attrs.get("ome", dict(group.attrs)))
+    assert [axis.name for axis in described.multiscales[0].axes] == ["z", "y", "x"]
+    assert {axis.unit for axis in described.multiscales[0].axes} == {"micrometer"}
+    assert described.multiscales[0].datasets[0].coordinateTransformations[0].scale == list(SPACING)
+    if importlib.util.find_spec("ome_zarr"):  # its release of this year cannot be installed beside all others
+        from ome_zarr.io import parse_url
+        from ome_zarr.reader import Reader
+
+        nodes = [node for node in Reader(parse_url(path))() if "labels/objects" in str(node.zarr)]
+        assert np.array_equal(np.asarray(nodes[0].data[0]), found)
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Finds two kinds of objects that lie on one another: bit 1 and bit 2 of the pixels, layer by layer."""
+
+    def __call__(self, patch: np.ndarray) -> Any:
+        value = np.round(patch[0] * 3).astype(int)
+        low = np.asarray(ndimage.label(value & 1)[0], np.uint32)
+        high = np.asarray(ndimage.label(value & 2)[0], np.uint32)
+        return np.stack([low, np.where(high > 0, high + low.max(), 0)]).astype(np.uint32), {}
+
+
+def test_objects_that_share_pixels_are_one_label_image_a_plane(tmp_path: Path) -> None:
+    below, above = balls((61, 83), (5, 5), 15), balls((61, 83), (4, 4), 15, seed=7)
+    values = ((below > 0) + 2 * (above > 0)).astype(np.uint8)
+    path = make(tmp_path / "cells.ome.zarr", values, "yx")
+    report = label(path, finder=Stacked(), ndim=2)
+    container = ngio.open_ome_zarr_container(path)
+    assert container.list_labels() == ["objects", "objects_2"]
+    planes = np.stack([labels_of(path), labels_of(path, "objects_2")])
+    assert report.objects == below.max() + above.max() == planes.max()
+    masks = {np.packbits((planes == k).any(axis=0)).tobytes() for k in range(1, planes.max() + 1)}
+    truth = {np.packbits(t == k).tobytes() for t in (below, above) for k in range(1, t.max() + 1)}
+    assert masks == truth
+    table = container.get_table("objects").dataframe.reset_index()
+    whole = Instances(planes).features()
+    assert np.array_equal(table["overlap_area"], whole["overlap_area"])
+    assert np.array_equal(table["plane"], whole["plane"])
+
+
+def test_a_tiff_is_converted_on_the_way(tmp_path: Path) -> None:
+    io.write_image(tmp_path / "cells.tif", Image(bright(), "zyx", SPACING, "µm"))
+    with pytest.raises(BadArgument, match="--out"):
+        sources([str(tmp_path / "cells.tif")], None)
+    source = sources([str(tmp_path / "cells.tif")], tmp_path / "out")[0]
+    run(convert(source, overwrite=False))
+    image = io.read(source.volume)
+    assert np.array_equal(image.read()[0], bright())
+    assert image.spacing == SPACING
+    label(source.volume)
+    assert same_partition(labels_of(source.volume), TRUTH)
+
+
+def test_all_images_of_a_plate(tmp_path: Path) -> None:
+    wells = [ngio.ImageInWellPath(row=row, column=3, path="0") for row in "AB"]
+    ngio.create_empty_plate(tmp_path / "plate.zarr", "plate", images=wells)
+    for well in "AB":
+        make(tmp_path / "plate.zarr" / well / "03" / "0", bright(TRUTH[20]), "yx", overwrite=True)
+    found = [source.path for source in sources([str(tmp_path / "plate.zarr")], None)]
+    assert found == [tmp_path / "plate.zarr" / well / "03" / "0" for well in "AB"]
+    label(found[0], ndim=2)
+    assert labels_of(found[0]).any()
+
+
+KILLED = """
+import os, signal, sys
+sys.path[:0] = {paths!r}
+from pathlib import Path
+import test_batch
+from napari_discern.batch import workplace, output, Job, label_volume
+from napari_discern.batch.crew import Alone
+from napari_discern.tiles import bank
+
+path, moment = Path(sys.argv[1]), int(sys.argv[2])
+count = 0
+def counted(function):
+    def call(*args, **kwargs):
+        global count
+        count += 1
+        if count == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+    return call
+from zarr.storage import LocalStore
+LocalStore.set = counted(LocalStore.set)
+Path.rename = counted(Path.rename)
+Path.replace = counted(Path.replace)
+for step in label_volume(Job(path, test_batch.plan_for(path), test_batch.FINDER, resume=True), Alone()):
+    pass
+"""
+
+
+@pytest.mark.parametrize("moment", [3, 17, 60, 131, 168, 176, 181, 185])
+def test_killed_at_any_moment_and_resumed_it_is_the_same(volume: Path, tmp_path: Path, moment: int) -> None:
+    other = tmp_path / "undisturbed.ome.zarr"
+    shutil.copytree(volume, other)
+    label(other)
+    script = KILLED.format(paths=[str(Path(__file__).parent)])
+    ended = subprocess.run([sys.executable, "-c", script, str(volume), str(moment)], check=False).returncode
+    assert ended == -signal.SIGKILL
+    label(volume, resume=True)
+    assert np.array_equal(labels_of(volume), labels_of(other))
+    for name in ("labels/objects/seams.csv", "tables/objects/table.csv"):
+        assert (volume / name).read_text() == (other / name).read_text()
+    assert not (volume / ".napari-discern").exists()
+
+
+def test_a_chunk_is_read_and_written_no_more_often_than_it_must(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: Counter[str] = Counter()
+    writes: Counter[str] = Counter()
+    get, put = LocalStore.get, LocalStore.set
+
+    async def counted_get(self: Any, key: str, *args: Any, **kwargs: Any) -> Any:
+        reads[f"{self.root}/{key}"] += 1
+        return await get(self, key, *args, **kwargs)
+
+    async def counted_put(self: Any, key: str, *args: Any, **kwargs: Any) -> None:
+        writes[f"{self.root}/{key}"] += 1
+        await put(self, key, *args, **kwargs)
+
+    monkeypatch.setattr(LocalStore, "get", counted_get)
+    monkeypatch.setattr(LocalStore, "set", counted_put)
+    label(volume)
+    chunks = [name for name in writes if "/c/" in name]
+    assert chunks
+    assert {writes[name] for name in chunks if "/tiles/" in name} == {1}
+    assert {writes[name] for name in chunks if "/result.zarr/labels/objects/0" in name} == {1}
+    plan, expected = plan_for(volume), Counter()
+    for region in plan.grid.regions:
+        corners = [range(r.start // c, -(-r.stop // c)) for r, c in zip(region, (16, 32, 32), strict=True)]
+        expected.update("/".join(map(str, corner)) for corner in itertools.product(*corners))
+    whole = 1  # the look at the whole that normalises it
+    assert all(reads[f"{volume}/0/c/{name}"] <= n + whole for name, n in expected.items())
+
+
+def test_the_command_labels_and_tells(volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Model.create(tiny(ndim=3), "cpu").save(tmp_path / "model")
+    words = ["batch", str(volume), "--model", str(tmp_path / "model"), "--tile", "40", "--label-name", "mine"]
+    assert main([*words, "--dry-run"]) == 0
+    assert "tiles of" in capsys.readouterr().out
+    assert ngio.open_ome_zarr_container(volume).list_labels() == []
+    assert main(words) in (0, 3)
+    assert "objects in" in capsys.readouterr().out
+    assert ngio.open_ome_zarr_container(volume).list_labels() == ["mine"]
+    assert main(words) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*words, "--overwrite", "--memory", "1kB"]) == 2
+    assert "--memory" in capsys.readouterr().err
+    assert main([*words, "--slurm", str(tmp_path / "job.sh"), "--workers", "8"]) == 0
+    script = (tmp_path / "job.sh").read_text()
+    assert "--ntasks=8" in script
+    assert subprocess.run(["sh", "-n", str(tmp_path / "job.sh")], check=False).returncode == 0
+
+
+def test_a_dask_cluster_by_its_address(volume: Path) -> None:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        report = label(volume, batch=Batch(scheduler=cluster.scheduler_address))
+    assert report.objects == TRUTH.max()
+    assert same_partition(labels_of(volume), TRUTH)
+
+
+def test_workers_of_another_version_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        monkeypatch.setattr("napari_discern.batch.crew.__version__", "0.0.0")
+        with pytest.raises(BadArgument, match="same version"), crew_for(Batch(scheduler=cluster.scheduler_address)):
+            pass
+
+
+def test_tiles_fit_in_the_memory_that_is_given(volume: Path) -> None:
+    planned = plan_for(volume, tile=40)
+    trial = Trial(base=100, peak=100 + 2 * 40 * 56 * 56, seconds=1.0, finishing=0.1, written=10)
+    tried = Estimate(planned, trial, workers=2, pixel_bytes=1)
+    assert fitting_tile(tried, 10**9) is None
+    side = fitting_tile(tried, 300_000)
+    assert side is not None
+    smaller = plan_for(volume, tile=side)
+    region = max(np.prod([r.stop - r.start for r in region]) for region in smaller.grid.regions)
+    assert 2 * (100 + 2 * region) <= 300_000
+    with pytest.raises(OutOfMemory, match="--memory"):
+        fitting_tile(tried, 100)
+
+
+@pytest.mark.parametrize(("text", "number"), [("8GB", 8 * 10**9), ("1.5 GiB", 3 * 2**29), ("500m", 5 * 10**8)])
+def test_amounts_of_memory(text: str, number: int) -> None:
+    assert bytes_of(text) == number
+
+
+@pytest.mark.parametrize("text", ["much", "-1GB", "0", "8 GB of it"])
+def test_what_is_no_amount_of_memory(text: str) -> None:
+    with pytest.raises(BadArgument, match="memory"):
+        Batch.from_dict({"memory": text}, "test")

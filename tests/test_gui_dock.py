@@ -30,7 +30,13 @@ def listeners(viewer: Any) -> dict[str, int]:
 def test_napari_opens_it_by_its_name(viewer: Any) -> None:
     _, dock = viewer.window.add_plugin_dock_widget("napari-discern", "Discern")
     assert isinstance(dock, Dock)
-    assert [dock.tabs.tabText(k) for k in range(dock.tabs.count())] == ["Segment", "Explore", "Train", "Evaluate"]
+    assert [dock.tabs.tabText(k) for k in range(dock.tabs.count())] == [
+        "Segment",
+        "Explore",
+        "Train",
+        "Evaluate",
+        "Batch",
+    ]
     dock.release()
 
 

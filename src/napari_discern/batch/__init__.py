@@ -9,6 +9,7 @@ from napari_discern.batch.plan import Plan, plan
 from napari_discern.batch.report import Event, Report
 from napari_discern.batch.settings import Batch
 from napari_discern.batch.slurm import job_script
+from napari_discern.batch.task import Task
 from napari_discern.batch.tile import Finder, ModelFinder
 from napari_discern.batch.volume import Job, label_volume
 
@@ -22,6 +23,7 @@ __all__ = [
     "Plan",
     "Report",
     "Source",
+    "Task",
     "convert",
     "crew_for",
     "estimate",

@@ -123,14 +123,15 @@ def fitting_tile(estimated: Estimate, memory: int) -> int | None:
         return None
     plan = estimated.plan
     each = (trial.peak - trial.base) / max(math.prod(sides(r)) for r in plan.grid.regions)
+    needed = 0.0
     for side in range(max(plan.tile) - 1, SMALLEST - 1, -1):
         size = [min(side + 2 * h, n) for h, n in zip(plan.halo, plan.shape, strict=True)]
-        if trial.base + each * math.prod(size) <= share:
+        needed = trial.base + each * math.prod(size)
+        if needed <= share:
             return side
-    least = estimated.workers * trial.base / ROOM
     raise OutOfMemory(
-        f"{readable(memory)} are too little for {estimated.workers} worker(s): the program alone takes "
-        f"{readable(least)}. Give more --memory, or fewer --workers."
+        f"{readable(memory)} are too little: with the smallest tiles {estimated.workers} worker(s) take "
+        f"{readable(estimated.workers * needed / ROOM)}. Give more --memory, or fewer --workers."
     )
 
 

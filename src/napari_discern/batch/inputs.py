@@ -127,7 +127,7 @@ def _paths(where: str) -> Iterator[Path]:
 
 def _images_of_plate(path: Path) -> Iterator[Path]:
     plate = ngio.open_ome_zarr_plate(path)
-    wells = plate.images_paths()
+    wells = plate.images_paths(max_workers="auto")
     if not wells:
         raise BadFile(f"{path} is a plate without images.")
     yield from (path / image for image in wells)

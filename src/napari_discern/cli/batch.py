@@ -6,30 +6,13 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_discern import zoo
-from napari_discern.batch import (
-    Batch,
-    Job,
-    ModelFinder,
-    Report,
-    Source,
-    convert,
-    crew_for,
-    estimate,
-    fitting_tile,
-    job_script,
-    label_volume,
-    plan,
-    sources,
-)
+from napari_discern.batch import Batch, Report, Source, Task, crew_for, job_script, sources
 from napari_discern.batch.crew import Crew
-from napari_discern.batch.settings import bytes_of
 from napari_discern.cli.console import note, say, watch
 from napari_discern.cli.flags import add_flags, build, given
 from napari_discern.cli.segment import RECORDS
 from napari_discern.cli.segment import plan as recipe_of
 from napari_discern.errors import DiscernError
-from napari_discern.model import Card, read_card
 from napari_discern.recipe import Recipe
 
 DONE, FAILED_SOME, FAILED_ALL, SUSPICIOUS = 0, 1, 2, 3
@@ -58,12 +41,10 @@ def run(args: argparse.Namespace) -> int:
     flags = given(args)
     wishes = {name: flags.pop(name) for name in list(flags) if name in Batch.model_fields}
     batch, recipe = build(Batch, ("", wishes)), recipe_of(args.recipe, flags)
-    card = read_card(zoo.locate_model(recipe.model))
     if args.slurm:
         say(job_script(args.slurm, args.inputs, recipe, batch, args.out, args.overwrite))
         return DONE
-    work = Work(recipe, card, batch, args.resume, args.overwrite)
-    images = sources(args.inputs, args.out)
+    work, images = Work(Task(recipe, batch, args.resume, args.overwrite)), sources(args.inputs, args.out)
     if args.dry_run:
         return work.try_all(images)
     with crew_for(batch) as crew:
@@ -74,11 +55,7 @@ def run(args: argparse.Namespace) -> int:
 class Work:
     """Volumes being done: reports of those that are, and what went wrong with the others."""
 
-    recipe: Recipe
-    card: Card
-    batch: Batch
-    resume: bool
-    overwrite: bool
+    task: Task
     reports: list[Report] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -86,20 +63,16 @@ class Work:
         """Say what each volume will take."""
         for source in images:
             try:
-                where = source.path
-                job = self._job(source, where)
-                say(f"{where}: {estimate(where, job.plan, job.finder, self.batch.workers).line}")
+                say(f"{source.path}: {self.task.estimate(source).line}")
             except DiscernError as error:
                 self._fail(source.path, error)
-        return FAILED_ALL if len(self.failures) == len(images) else min(1, len(self.failures))
+        return FAILED_ALL if len(self.failures) == len(images) else min(FAILED_SOME, len(self.failures))
 
     def label_all(self, images: list[Source], crew: Crew) -> int:
         """Label one volume after another, and say a line of each."""
         for source in images:
             try:
-                if source.is_converted and not (source.volume.exists() and (self.resume or self.overwrite)):
-                    watch(convert(source, overwrite=False))
-                report = watch(label_volume(self._job(source, source.volume), crew))
+                report = watch(self.task.label(source, crew))
             except DiscernError as error:
                 self._fail(source.path, error)
                 continue
@@ -108,18 +81,6 @@ class Work:
         if self.failures:
             return FAILED_SOME if self.reports else FAILED_ALL
         return SUSPICIOUS if any(report.suspicious for report in self.reports) else DONE
-
-    def _job(self, source: Source, where: Path) -> Job:
-        recipe = self.recipe
-        planned = plan(where, recipe, self.card, self.batch)
-        finder = ModelFinder(recipe)
-        if self.batch.memory:
-            side = fitting_tile(estimate(where, planned, finder, self.batch.workers), bytes_of(self.batch.memory))
-            if side is not None:
-                note(f"{source.path}: tiles of {side} px, so that {self.batch.memory} are enough.")
-                recipe = recipe.model_copy(update={"tile": side})
-                planned, finder = plan(where, recipe, self.card, self.batch), ModelFinder(recipe)
-        return Job(where, planned, finder, self.batch, self.resume, self.overwrite)
 
     def _fail(self, path: Path, error: DiscernError) -> None:
         text = str(error) if path.name in str(error) else f"{path}: {error}"

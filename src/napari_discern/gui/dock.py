@@ -8,6 +8,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QMainWindow, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from napari_discern.gui.batch import BatchPanel
 from napari_discern.gui.evaluate import EvaluatePanel
 from napari_discern.gui.explore import ExplorePanel
 from napari_discern.gui.segment import SegmentPanel
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Dock(QWidget):
-    """The panels as tabs: Segment, Explore, Train, Evaluate."""
+    """The panels as tabs: Segment, Explore, Train, Evaluate, Batch."""
 
     def __init__(self, napari_viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,6 +35,8 @@ class Dock(QWidget):
         self.tabs.addTab(_scrolling(self.train), "Train")
         self.evaluate = EvaluatePanel(self.session, self.segment)
         self.tabs.addTab(_scrolling(self.evaluate), "Evaluate")
+        self.batch = BatchPanel(self.session, self.segment)
+        self.tabs.addTab(_scrolling(self.batch), "Batch")
         self.train.taught.connect(self._apply)
         self.train.undone.connect(self._apply)
         layout = QVBoxLayout(self)
@@ -70,6 +73,7 @@ class Dock(QWidget):
         self.explore.release()
         self.train.release()
         self.evaluate.release()
+        self.batch.release()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Let go of the viewer before the window does."""

@@ -110,7 +110,16 @@ class SegmentPanel(QWidget):
         everything = tuple(slice(0, n) for n in source.spatial_shape)
         box = source.visible(self.session.viewer) if in_view else everything
         region = "" if box == everything else region_text(box)
-        return Wish(source, tuple(source.places()) if whole else (place,), self._recipe(region))
+        return Wish(source, tuple(source.places()) if whole else (place,), self.recipe(region))
+
+    def recipe(self, region: str = "") -> Recipe:
+        """The card's settings, over them the form, over these the sliders."""
+        card = self.model.card
+        own = card.settings.model_dump() if card else {}
+        options = self.form.read().model_dump(include={name.split(".")[0] for name in OPTIONS})
+        values: Mapping[str, Any] = merge(own, options)
+        values = merge(values, {**self.sliders.changes(), "region": region, "model": self.model.name})
+        return Recipe.from_dict(dict(values), "the panel")
 
     def run(self) -> None:
         """Find the objects that the controls ask for."""
@@ -130,15 +139,6 @@ class SegmentPanel(QWidget):
         self.rest.stop()
         self.runner.leave()
         self.image.release()
-
-    def _recipe(self, region: str) -> Recipe:
-        """The card's settings, over them the form, over these the sliders."""
-        card = self.model.card
-        own = card.settings.model_dump() if card else {}
-        options = self.form.read().model_dump(include={name.split(".")[0] for name in OPTIONS})
-        values: Mapping[str, Any] = merge(own, options)
-        values = merge(values, {**self.sliders.changes(), "region": region, "model": self.model.name})
-        return Recipe.from_dict(dict(values), "the panel")
 
     def _tell(self, found: Found) -> None:
         count = sum(objects.n for objects in found.objects)

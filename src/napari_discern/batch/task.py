@@ -1,0 +1,80 @@
+"""Task: what is to be done with each of many volumes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from napari_discern import zoo
+from napari_discern.batch.crew import Crew
+from napari_discern.batch.estimate import Estimate, estimate, fitting_tile
+from napari_discern.batch.inputs import Source, convert
+from napari_discern.batch.output import refuse_finished
+from napari_discern.batch.plan import plan
+from napari_discern.batch.report import Report
+from napari_discern.batch.settings import Batch, bytes_of
+from napari_discern.batch.tile import ModelFinder
+from napari_discern.batch.volume import Job, label_volume
+from napari_discern.errors import BadFile
+from napari_discern.model import Card, read_card
+from napari_discern.progress import Progress, Steps
+from napari_discern.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Label volumes by one recipe.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        How objects are found.
+    batch : Batch
+        Where, with how much memory, and under which name.
+    resume, overwrite : bool
+        Whether to go on with unfinished runs; whether to replace what is there.
+    """
+
+    recipe: Recipe
+    batch: Batch
+    resume: bool = False
+    overwrite: bool = False
+
+    @cached_property
+    def card(self) -> Card:
+        """The card of the model."""
+        return read_card(zoo.locate_model(self.recipe.model))
+
+    def label(self, source: Source, crew: Crew) -> Steps[Report]:
+        """Label one volume, made from another image first where it is none; see `label_volume`."""
+        if source.is_converted:
+            if self.overwrite or not source.volume.exists():
+                yield from convert(source, self.overwrite)
+            elif not self.resume:
+                refuse_finished(source.volume, self.batch.label_name, self.overwrite)
+        yield Progress("plan", 0, 0)
+        return (yield from label_volume(self.job(source.volume), crew))
+
+    def estimate(self, source: Source) -> Estimate:
+        """What labelling a volume will take, from two of its tiles; nothing is changed."""
+        if not source.path.exists():
+            raise BadFile(f"{source.path} does not exist. Check the path.")
+        job = self.job(source.path)
+        return estimate(source.path, job.plan, job.finder, self.batch.workers)
+
+    def job(self, volume: Path) -> Job:
+        """What is to be done with a volume; its tiles fit in the memory that may be used."""
+        recipe = self.recipe
+        planned, finder = plan(volume, recipe, self.card, self.batch), ModelFinder(recipe)
+        if self.batch.memory:
+            tried = estimate(volume, planned, finder, self.batch.workers)
+            side = fitting_tile(tried, bytes_of(self.batch.memory))
+            if side is not None:
+                log.warning("%s: tiles of %s px, so that %s are enough.", volume, side, self.batch.memory)
+                recipe = recipe.model_copy(update={"tile": side})
+                planned, finder = plan(volume, recipe, self.card, self.batch), ModelFinder(recipe)
+        return Job(volume, planned, finder, self.batch, self.resume, self.overwrite)

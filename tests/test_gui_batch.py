@@ -1,0 +1,89 @@
+"""The panel Batch: volumes on disk are labelled while the window lives, and what happened at the seams is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ngio
+import numpy as np
+import pytest
+from napari.layers import Labels, Points
+from stubs import Bright, balls, same_partition
+
+from napari_discern.batch import Event, Report
+from napari_discern.gui.batch import seams_layer
+from napari_discern.gui.dock import Dock
+from napari_discern.gui.session import Session
+from napari_discern.model import drop_small
+
+TRUTH = balls((61, 83), (4, 4), 20)
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    path = tmp_path / "cells.ome.zarr"
+    ngio.create_ome_zarr_from_array(path, np.where(TRUTH > 0, 200, 10).astype(np.uint8), pixelsize=0.5, levels=2)
+    return path
+
+
+@pytest.fixture
+def panel(viewer: Any, own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setattr("napari_discern.batch.task.ModelFinder", lambda recipe: Bright())
+    dock = Dock(viewer)
+    viewer.window.add_dock_widget(dock, name="Discern")
+    dock.segment.model.pick("nuclei")
+    yield dock.batch
+    dock.release()
+
+
+def wait_for(panel: Any, qtbot: Any, click: Any) -> None:
+    with qtbot.waitSignal(panel.runner.ended, timeout=60_000):
+        click.click()
+    qtbot.waitUntil(lambda: not panel.session.work.busy)
+
+
+def test_volumes_are_labelled_on_disk(panel: Any, viewer: Any, volume: Path, qtbot: Any) -> None:
+    panel.add([volume])
+    wait_for(panel, qtbot, panel.label)
+    found = ngio.open_ome_zarr_container(volume).get_label("objects").get_as_numpy()
+    expected = drop_small(TRUTH, panel.segment.recipe().min_size)  # as the card of the model has it
+    assert same_partition(found, expected)
+    assert f"{expected.max()} objects" in panel.table.item(0, 1).text()
+    panel.show_seams.click()
+    layer = next(layer for layer in viewer.layers if isinstance(layer, Labels))
+    assert np.array_equal(np.asarray(layer.data[0]), found)
+    assert layer.scale.tolist() == [0.5, 0.5]
+
+
+def test_what_is_wrong_stands_in_the_row_of_the_volume(panel: Any, volume: Path, tmp_path: Path, qtbot: Any) -> None:
+    other = tmp_path / "flat.ome.zarr"
+    ngio.create_ome_zarr_from_array(other, np.zeros((20, 30, 30), np.uint8), pixelsize=0.5, levels=1)
+    panel.add([other, volume])
+    wait_for(panel, qtbot, panel.label)
+    assert "is 3D" in panel.table.item(0, 1).text()
+    assert "objects" in panel.table.item(1, 1).text()
+
+
+def test_an_empty_list_says_what_to_do(panel: Any) -> None:
+    panel.label.click()
+    assert "Add the folder" in panel.message.text
+
+
+def test_settings_are_remembered(panel: Any, viewer: Any, volume: Path, qtbot: Any) -> None:
+    panel.add([volume])
+    panel.form.show(panel.form.read().model_copy(update={"label_name": "cells"}))
+    wait_for(panel, qtbot, panel.label)
+    anew = type(panel)(Session.of(viewer), panel.segment)
+    assert anew.form.read().label_name == "cells"
+
+
+def test_points_where_something_should_be_looked_at() -> None:
+    events = (Event("joined", (1.0, 2.0), 3), Event("apart", (4.0, 5.0), 6), Event("cut", (7.0, 8.0), 9))
+    layer = seams_layer(Report(Path("x"), "objects", "yx", 9, 4, events), (0.5, 0.5))
+    assert isinstance(layer, Points)
+    assert layer.data.tolist() == [[4, 5], [7, 8]]
+    assert layer.features["kind"].tolist() == ["apart", "cut"]
+    assert len({str(symbol) for symbol in layer.symbol}) == 2  # not by colour alone
+    assert seams_layer(Report(Path("x"), "objects", "yx", 9, 4, events[:1]), (0.5, 0.5)) is None
