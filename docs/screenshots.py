@@ -8,6 +8,7 @@ Needs a screen; without one, begin with xvfb-run --auto-servernum --server-args=
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,10 @@ from typing import Any
 import napari
 from qtpy.QtWidgets import QApplication
 
+from napari_discern import io
+from napari_discern.batch import Batch
 from napari_discern.gui.dock import Dock
+from napari_discern.synthetic import Cells
 
 
 def until(done: Callable[[], bool]) -> None:
@@ -69,8 +73,42 @@ def main() -> None:
     shoot(viewer, known.out / "train.png")
     dock.train.stop.click()
     until(lambda: not dock.session.work.busy)
+    overlaps(viewer, dock, known.out)
+    batch(viewer, dock, known.out)
     dock.release()
     viewer.close()
+
+
+def overlaps(viewer: Any, dock: Dock, out: Path) -> None:
+    """Objects that share pixels: a layer a plane."""
+    viewer.layers.clear()
+    viewer.open_sample("napari-discern", "translucent")
+    dock.tabs.setCurrentIndex(0)
+    dock.segment.model.pick("overlap")
+    dock.segment.find.click()
+    until(lambda: not dock.session.work.busy)
+    for layer in viewer.layers:
+        layer.visible = not layer.name.endswith("truth") and "truth" not in layer.name
+    shoot(viewer, out / "overlaps.png")
+
+
+def batch(viewer: Any, dock: Dock, out: Path) -> None:
+    """A volume on disk, labelled in tiles."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cells.ome.zarr"
+        io.write_image(path, Cells()(0)[0])
+        viewer.layers.clear()
+        dock.tabs.setCurrentIndex(4)
+        dock.segment.model.pick("nuclei")
+        dock.batch.form.show(Batch())
+        dock.batch.add([path])
+        dock.batch.label.click()
+        until(lambda: not dock.session.work.busy)
+        dock.batch.look()
+        dock.batch.volumes.clear()
+        dock.batch.volumes.addItem("cells.ome.zarr")
+        shoot(viewer, out / "batch.png")
+        viewer.layers.clear()
 
 
 if __name__ == "__main__":

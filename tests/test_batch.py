@@ -174,6 +174,14 @@ def test_slices_only_when_asked_for(tmp_path: Path) -> None:
         assert same_partition(found[z], slices)
 
 
+def test_a_model_for_other_images_is_refused(tmp_path: Path) -> None:
+    channels = make(tmp_path / "channels.ome.zarr", np.stack([bright(TRUTH[20])] * 3), "cyx")
+    with pytest.raises(BadArgument, match=r"3 channel\(s\)"):
+        plan_for(channels, ndim=2)
+    with pytest.raises(BadArgument, match="made for 3D"):
+        plan_for(make(tmp_path / "flat.ome.zarr", bright(TRUTH[20]), "yx"))
+
+
 def test_nothing_is_replaced_unasked(volume: Path) -> None:
     label(volume)
     before = labels_of(volume)

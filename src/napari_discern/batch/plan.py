@@ -83,6 +83,11 @@ def plan(path: Path, recipe: Recipe, card: Card, batch: Batch) -> Plan:
     if ndim - batch.by_slice != wanted:
         advice = "add --by-slice to look at each slice by itself" if ndim > wanted else f"give a model made for {ndim}D"
         raise BadArgument(f"{path} is {ndim}D and model {recipe.model} was made for {wanted}D; {advice}.")
+    if image.channels != card.architecture.channels:
+        raise BadArgument(
+            f"{path} has {image.channels} channel(s) and model {recipe.model} was made for {card.architecture.channels}; "
+            "take another model, or an image with those channels only."
+        )
     if recipe.region:
         raise BadArgument("a region is for one image; leave --region out, or use `segment`.")
     shape = image.spatial_shape[batch.by_slice :]
