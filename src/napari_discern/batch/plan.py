@@ -85,8 +85,8 @@ def plan(path: Path, recipe: Recipe, card: Card, batch: Batch) -> Plan:
         raise BadArgument(f"{path} is {ndim}D and model {recipe.model} was made for {wanted}D; {advice}.")
     if image.channels != card.architecture.channels:
         raise BadArgument(
-            f"{path} has {image.channels} channel(s) and model {recipe.model} was made for {card.architecture.channels}; "
-            "take another model, or an image with those channels only."
+            f"{path} has {image.channels} channel(s) and model {recipe.model} was made for "
+            f"{card.architecture.channels}; take another model, or an image with those channels only."
         )
     if recipe.region:
         raise BadArgument("a region is for one image; leave --region out, or use `segment`.")
