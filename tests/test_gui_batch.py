@@ -24,7 +24,9 @@ TRUTH = balls((61, 83), (4, 4), 20)
 @pytest.fixture
 def volume(tmp_path: Path) -> Path:
     path = tmp_path / "cells.ome.zarr"
-    ngio.create_ome_zarr_from_array(path, np.where(TRUTH > 0, 200, 10).astype(np.uint8), pixelsize=0.5, levels=2)
+    ngio.create_ome_zarr_from_array(
+        path, np.where(TRUTH > 0, 200, 10).astype(np.uint8), pixelsize=0.5, levels=2, consolidation_mode="auto"
+    )
     return path
 
 
@@ -59,7 +61,9 @@ def test_volumes_are_labelled_on_disk(panel: Any, viewer: Any, volume: Path, qtb
 
 def test_what_is_wrong_stands_in_the_row_of_the_volume(panel: Any, volume: Path, tmp_path: Path, qtbot: Any) -> None:
     other = tmp_path / "flat.ome.zarr"
-    ngio.create_ome_zarr_from_array(other, np.zeros((20, 30, 30), np.uint8), pixelsize=0.5, levels=1)
+    ngio.create_ome_zarr_from_array(
+        other, np.zeros((20, 30, 30), np.uint8), pixelsize=0.5, levels=1, consolidation_mode="auto"
+    )
     panel.add([other, volume])
     wait_for(panel, qtbot, panel.label)
     assert "is 3D" in panel.table.item(0, 1).text()

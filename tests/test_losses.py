@@ -296,6 +296,20 @@ class TestForeground:
         far, near = (Foreground(dice=0)(x, classes, labels).item() for x in (wrong_far, wrong_near))
         assert near == pytest.approx(2 * far, rel=1e-3)
 
+    def test_a_pixel_of_a_rare_class_counts_as_many_of_the_commonest(self):
+        classes = torch.ones(1, 1, 20, dtype=torch.long)
+        classes[..., :4] = 2
+        logits = 20.0 * torch.nn.functional.one_hot(classes, 3).movedim(-1, 1)
+        wrong_rare, wrong_common = logits.clone(), logits.clone()
+        wrong_rare[..., 0], wrong_common[..., -1] = 0, 0
+
+        def price(values, **settings):
+            return Foreground(dice=0, boundary=0, **settings)(values, classes, classes).item()
+
+        assert price(wrong_rare) == pytest.approx(16 / 4 * price(wrong_common), rel=1e-3)
+        assert price(wrong_rare, rare=2) == pytest.approx(2 * price(wrong_common, rare=2), rel=1e-3)
+        assert price(wrong_rare, rare=1) == pytest.approx(price(wrong_common, rare=1), rel=1e-3)
+
     def test_unknown_pixels_have_no_say(self):
         random = torch.Generator().manual_seed(0)
         classes = torch.randint(-1, 2, (2, 6, 7), generator=random)
@@ -322,7 +336,9 @@ class TestForeground:
         assert Foreground()(right, classes, classes).item() == pytest.approx(0, abs=1e-5)
         mixed_up = right[:, [0, 2, 1]]
         dice = (1 - 1 / 4 + 1 - 1 / 4) / 2
-        assert Foreground(boundary=0)(mixed_up, classes, classes).item() == pytest.approx(40 * 3 / 4 + dice, rel=1e-4)
+        assert Foreground(boundary=0, rare=1)(mixed_up, classes, classes).item() == pytest.approx(
+            40 * 3 / 4 + dice, rel=1e-4
+        )
 
     def test_dice_is_that_of_the_batch(self):
         """An image without objects has no Dice of its own: (2 * 1 + 1) / (2 + 2 + 1) over both."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -28,8 +27,9 @@ def join_tiles(
     folder: Path, find: Callable[[int, Box], np.ndarray], shape: Sequence[int], tile: Sequence[int], halo: Sequence[int]
 ) -> Joined:
     """Put together what `find` finds in each tile, given its number and region."""
-    bank = Bank(zarr.open_group(folder, mode="w"), Grid(tuple(shape), tuple(tile), tuple(halo)))
-    for number, region in enumerate(bank.grid.regions):
+    bank = Bank(folder, Grid(tuple(shape), tuple(tile), tuple(halo)))
+    for number in range(len(bank.grid)):
+        region = bank.grid.region(number)
         bank.write(number, Instances.from_labels(find(number, region)).planes, {})  # ids of a tile are its own
     return run(join(bank, 1))
 
@@ -162,8 +162,9 @@ def test_small_objects_are_left_out_of_the_whole_not_of_tiles(tmp_path: Path) ->
     truth = np.zeros((20, 40), np.uint32)
     truth[4:8, 18:22] = 1  # 16 px, 8 in either tile
     truth[12:15, 5:8] = 2  # 9 px
-    bank = Bank(zarr.open_group(tmp_path, mode="w"), Grid((20, 40), (20, 20), (6, 6)))
-    for number, region in enumerate(bank.grid.regions):
+    bank = Bank(tmp_path, Grid((20, 40), (20, 20), (6, 6)))
+    for number in range(len(bank.grid)):
+        region = bank.grid.region(number)
         bank.write(number, components(truth[region] > 0)[None], {})
     assert same_partition(run(join(bank, 10)).labels()[0], np.where(truth == 1, 1, 0))
 
@@ -188,7 +189,8 @@ def test_cores_share_no_pixel_and_leave_none_out(data: st.DataObject) -> None:
     chunk = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
     tile = tuple(c * data.draw(st.integers(1, 5)) for c in chunk)
     grid, count = Grid(shape, tile, (3, 5), chunk), np.zeros(shape, int)
-    for core, region in zip(grid.cores, grid.regions, strict=True):
+    for number in range(len(grid)):
+        core, region = grid.core(number), grid.region(number)
         count[core] += 1
         assert all(c.start % n == 0 and c.stop - c.start <= t for c, n, t in zip(core, chunk, tile, strict=True))
         assert [max(0, c.start - h) for c, h in zip(core, grid.halo, strict=True)] == [r.start for r in region]
@@ -202,8 +204,8 @@ def test_neighbours_are_all_pairs_that_see_the_same_pixels(data: st.DataObject) 
     halo = data.draw(st.tuples(st.integers(0, 15), st.integers(0, 15)))
     grid, expected = Grid(shape, data.draw(st.tuples(st.integers(5, 20), st.integers(5, 20))), halo), set()
     seen = np.zeros((len(grid), *shape), bool)
-    for number, region in enumerate(grid.regions):
-        seen[(number, *region)] = True
+    for number in range(len(grid)):
+        seen[(number, *grid.region(number))] = True
     for one, other in itertools.combinations(range(len(grid)), 2):
         if (seen[one] & seen[other]).any():
             expected.add((one, other))
@@ -216,17 +218,59 @@ def test_neighbours_are_all_pairs_that_see_the_same_pixels(data: st.DataObject) 
 
 
 def test_a_tile_is_there_once_all_of_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bank = Bank(zarr.open_group(tmp_path, mode="w"), Grid((20, 40), (20, 20), (6, 6)))
+    bank = Bank(tmp_path, Grid((20, 40), (20, 20), (6, 6)))
     labels = np.ones((1, 20, 26), np.uint32)
     assert not bank.has(0)
     with monkeypatch.context() as broken:
-        broken.setattr(type(bank.group.attrs), "update", stop)
+        broken.setattr(Path, "rename", stop)
         with pytest.raises(KeyboardInterrupt):
             bank.write(0, labels, {})
     assert not bank.has(0)
     bank.write(0, labels, {})
     assert bank.has(0)
     assert not bank.has(1)
+    bank.write(0, 0 * labels, {})  # another process that had the same tile at hand comes late
+    assert bank.found(0).n == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000"]
+
+
+def test_a_failed_tile_is_to_be_done_again(tmp_path: Path) -> None:
+    bank = Bank(tmp_path, Grid((20, 40), (20, 20), (6, 6)))
+    bank.write(0, np.zeros((1, 20, 26), np.uint32), {}, failure="the disk was wet")
+    assert not bank.has(0)
+    assert bank.found(0).failure == "the disk was wet"
+    bank.write(0, np.ones((1, 20, 26), np.uint32), {})
+    assert bank.has(0)
+
+
+def test_a_bank_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    bank = Bank(tmp_path / "gone", Grid((20, 40), (20, 20), (6, 6)))
+    with pytest.raises(FileNotFoundError):
+        bank.write(0, np.ones((1, 20, 26), np.uint32), {})
+    assert not (tmp_path / "gone").exists()
+
+
+def test_parts_are_joined_only_where_the_other_tile_sees_more(tmp_path: Path) -> None:
+    """Two objects end below, at a side that both tiles see no further than: three tiles saw two, one saw one."""
+    truth = np.zeros((60, 40), np.uint32)
+    truth[24:40, 14:20], truth[24:40, 21:26] = 1, 2
+    one = np.where(truth > 0, 1, 0)
+    one[24:40, 14:26] = 1
+    joined = join_tiles(tmp_path, lambda k, region: (one if k == 1 else truth)[region], truth.shape, (30, 20), (8, 8))
+    assert joined.n == 2
+    assert {"conflict", "apart"} & {seam.kind for seam in joined.seams}
+
+
+def test_two_objects_that_a_tile_saw_apart_are_never_one(tmp_path: Path) -> None:
+    """Three tiles see one object and the fourth two, neither of which is cut there."""
+    truth = np.zeros((60, 60), np.uint32)
+    truth[4:26, 24:34], truth[26:36, 4:30] = 1, 2
+    one = (truth > 0).astype(np.uint32)
+    joined = join_tiles(
+        tmp_path, lambda k, region: (one if k in (1, 2) else truth)[region], truth.shape, (30, 30), (14, 14)
+    )
+    assert joined.ids[0][1] != joined.ids[0][2]
+    assert "conflict" in {seam.kind for seam in joined.seams}
 
 
 def stop(*_: object) -> None:
@@ -234,7 +278,7 @@ def stop(*_: object) -> None:
 
 
 def test_measures_survive_the_way_over_the_disk(tmp_path: Path) -> None:
-    bank = Bank(zarr.open_group(tmp_path, mode="w"), Grid((20, 40), (20, 20), (6, 6)))
+    bank = Bank(tmp_path, Grid((20, 40), (20, 20), (6, 6)))
     bank.write(0, np.ones((1, 20, 26), np.uint32), {"gap": np.array([np.inf]), "score": np.array([1 / 3])})
     found = bank.found(0).objects
     assert found["gap"].tolist() == [np.inf]

@@ -39,3 +39,7 @@ class OutOfMemory(DiscernError, MemoryError):
 
 class TrainingFailed(DiscernError, ArithmeticError):
     """Training cannot go on: the loss is no longer a finite number."""
+
+
+class TileFailed(DiscernError, ArithmeticError):
+    """A tile of a volume could not be done, and others would fail alike."""

@@ -267,6 +267,8 @@ def partners(layers: np.ndarray) -> np.ndarray:
 
 def colour(number: int, pairs: np.ndarray) -> np.ndarray:
     """A plane for each id 0..number so that no two of a pair have the same; those of many partners come first."""
+    if not len(pairs):
+        return np.zeros(number + 1, int)
     others: list[list[int]] = [[] for _ in range(number + 1)]
     for one, other in pairs.tolist():
         others[one].append(other)

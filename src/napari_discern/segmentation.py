@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,17 +17,11 @@ from napari_discern.clustering import margins
 from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.lazy import LazyModule
-from napari_discern.model import Embedded, Model, find_objects
+from napari_discern.model import Card, Embedded, Model, find_objects
 from napari_discern.normalise import Scaling
 from napari_discern.progress import Progress, Steps, part_of
 from napari_discern.recipe import Recipe
 from napari_discern.tiles import Bank, Grid, join
-
-if TYPE_CHECKING:
-    import zarr
-else:
-    zarr = LazyModule("zarr")
 
 log = logging.getLogger(__name__)
 Measures: TypeAlias = dict[str, np.ndarray]
@@ -68,11 +62,7 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
         If a tile is too large for the device.
     """
     recipe = recipe or recipe_for(model, model.card.name)
-    if recipe.weights_sha256 not in ("", model.card.weights_sha256):
-        raise BadArgument(
-            f"the recipe was made with other weights than those of model {model.card.name!r}; the labels would differ. "
-            "Load the model that it was made with, or empty its weights_sha256."
-        )
+    check_weights(recipe.weights_sha256, model.card)
     model = replace(model, precision=recipe.precision)
     model.check(image.channels, len(image.spatial_axes))
     _warn_of_spacing(image, model)
@@ -82,6 +72,21 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     else:
         found = yield from _tiled(patches, model, recipe, *tile)
     return replace(found, axes=image.spatial_axes, spacing=image.spacing, unit=image.unit)
+
+
+def check_weights(pinned: str, card: Card) -> None:
+    """Refuse a model with other weights than those that a recipe pins; "" pins none.
+
+    Raises
+    ------
+    BadArgument
+        If they differ.
+    """
+    if pinned not in ("", card.weights_sha256):
+        raise BadArgument(
+            f"the recipe was made with other weights than those of model {card.name!r}; the labels would differ. "
+            "Load the model that it was made with, or empty its weights_sha256."
+        )
 
 
 def embed(image: Image, model: Model, recipe: Recipe) -> Embedded:
@@ -155,10 +160,10 @@ def _tiled(
 ) -> Steps[Instances]:
     """The objects of a larger region, tile by tile, put together; small objects are left out of the whole."""
     with _scratch() as folder:
-        bank = Bank(zarr.open_group(folder, mode="w", zarr_format=3), Grid(patches.shape, tile, halo))
+        bank = Bank(folder, Grid(patches.shape, tile, halo))
         steps = len(bank.grid) + JOINING
-        for number, region in enumerate(bank.grid.regions):
-            finding = find_in_patch(patches.read(region), model, all_sizes(recipe))
+        for number in range(len(bank.grid)):
+            finding = find_in_patch(patches.read(bank.grid.region(number)), model, all_sizes(recipe))
             bank.write(number, *(yield from part_of(finding, "segment", number, 1, steps)))
         joined = yield from part_of(join(bank, recipe.min_size), "segment", len(bank.grid), JOINING, steps)
         objects = joined.objects()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
+from itertools import islice
+from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from napari_discern import __version__
 from napari_discern.batch.settings import Batch
-from napari_discern.errors import BadArgument
+from napari_discern.errors import BadArgument, TileFailed
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -21,12 +24,17 @@ BEAT = 0.5
 """Seconds after which a crew that has nothing to tell says so, so that one can stop it."""
 ANSWER = 10
 """Seconds that a scheduler has to answer."""
+WAIT = 120
+"""Seconds until a scheduler must have a worker."""
+AHEAD = 3
+"""Pieces of work that are handed out for each worker, so that none waits."""
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Crew(Protocol):
     """Does pieces of work, in any order."""
 
-    def each(self, do: Callable[[A], B], work: Iterable[A]) -> Iterator[B | None]:
+    def each(self, do: Callable[[A], B], work: Iterable[A]) -> Generator[B | None]:
         """The results, as they come; None now and then while there is none. Closing it calls the rest off."""
 
 
@@ -34,7 +42,7 @@ class Crew(Protocol):
 class Alone:
     """The process itself, one piece after another."""
 
-    def each(self, do: Callable[[A], B], work: Iterable[A]) -> Iterator[B | None]:
+    def each(self, do: Callable[[A], B], work: Iterable[A]) -> Generator[B | None]:
         """The results in the order of the work."""
         for piece in work:
             yield None
@@ -47,28 +55,37 @@ class Dask:
 
     client: Client
 
-    def each(self, do: Callable[[A], B], work: Iterable[A]) -> Iterator[B | None]:
+    def each(self, do: Callable[[A], B], work: Iterable[A]) -> Generator[B | None]:
         """The results as they come.
 
         Raises
         ------
-        BadArgument
-            If pieces of work bring down one worker after another.
+        TileFailed
+            If pieces of work bring down one worker after another, or the scheduler is gone.
         """
-        from distributed import KilledWorker, wait
+        arrived: Queue[Any] = Queue()
+        running: set[Any] = set()
+        pieces = iter(work)
 
-        left: set[Any] = {self.client.submit(do, piece, pure=False) for piece in work}
+        def hand_out(number: int) -> None:
+            for piece in islice(pieces, number):
+                future = self.client.submit(do, piece, pure=False)
+                running.add(future)
+                future.add_done_callback(arrived.put)
+
         try:
-            while left:
+            hand_out(AHEAD * max(1, len(self.client.nthreads())))
+            while running:
                 try:
-                    done, left = wait(left, timeout=BEAT, return_when="FIRST_COMPLETED")
-                except TimeoutError:
+                    future = arrived.get(timeout=BEAT)
+                except Empty:
                     yield None
                     continue
-                for future in done:
-                    yield _result(future, KilledWorker)
+                running.discard(future)
+                hand_out(1)
+                yield _result(future)
         finally:
-            self.client.cancel(list(left))
+            self.client.cancel(list(running))
 
 
 @contextmanager
@@ -93,18 +110,23 @@ def crew_for(batch: Batch) -> Iterator[Crew]:
 
 @contextmanager
 def _local(workers: int) -> Iterator[Client]:
-    """So many processes, each with its share of the cores, or with a GPU of its own where there are several."""
+    """So many processes, each with its share of the cores."""
     from distributed import Client, LocalCluster
 
-    share = max(1, (os.cpu_count() or 1) // workers)
-    with (
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0,
-            env={"OMP_NUM_THREADS": str(share), "MKL_NUM_THREADS": str(share)},
-        ) as cluster,
-        Client(cluster) as client,
-    ):  # fmt: skip
-        yield client
+    threads = {name: str(threads_each(workers)) for name in THREADS}
+    before = {name: os.environ.get(name) for name in THREADS}
+    with LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0, env=threads
+    ) as cluster:
+        for name, value in before.items():  # of this process, where the cluster has set them as well
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+        with Client(cluster) as client:
+            yield client
+
+
+def threads_each(workers: int) -> int:
+    """Threads of each of so many processes on this machine."""
+    return max(1, (os.cpu_count() or 1) // workers)
 
 
 @contextmanager
@@ -123,30 +145,33 @@ def _client(address: str) -> Iterator[Client]:
 
 
 def _check(client: Client, address: str) -> None:
-    """See to it that there are workers, with this version of us."""
-    versions: dict[str, Any] = client.run(_version)
-    if not versions:
-        raise BadArgument(f"the scheduler at {address} has no workers; start some with `dask worker {address}`.")
+    """Wait for the first worker, and see to it that all have this version of us."""
+    try:
+        client.wait_for_workers(1, timeout=WAIT)
+    except TimeoutError:
+        raise BadArgument(
+            f"the scheduler at {address} has no workers; start some with `dask worker {address}`."
+        ) from None
+    versions: dict[str, Any] = client.run(metadata.version, "napari-discern", on_error="return")
     others = {worker: version for worker, version in versions.items() if version != __version__}
     if others:
         worker, version = next(iter(others.items()))
+        has = version if isinstance(version, str) else "none"
         raise BadArgument(
             f"{len(others)} of {len(versions)} workers have another napari-discern than {__version__} ({worker} has "
-            f"{version or 'none'}); labels could differ. Install the same version there."
+            f"{has}); labels could differ. Install the same version there."
         )
 
 
-def _version() -> str:
-    from napari_discern import __version__ as version
+def _result(future: Any) -> Any:
+    from distributed import CancelledError, KilledWorker
 
-    return version
-
-
-def _result(future: Any, killed: type[Exception]) -> Any:
     try:
         return future.result()
-    except killed as error:
-        raise BadArgument(
+    except KilledWorker as error:
+        raise TileFailed(
             f"a worker died again and again on one piece of work ({error}). It may have too little memory: give "
             "smaller tiles (--tile, --memory) or fewer --workers. What is done is kept; go on with --resume."
         ) from error
+    except CancelledError as error:
+        raise TileFailed("the scheduler is gone. What is done is kept; go on with --resume.") from error

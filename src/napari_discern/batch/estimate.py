@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_discern import io
+from napari_discern.batch.crew import threads_each
 from napari_discern.batch.plan import Plan, frame_of
 from napari_discern.batch.settings import readable
 from napari_discern.batch.tile import Finder, peak_memory
@@ -23,7 +26,7 @@ from napari_discern.image import Image
 from napari_discern.lazy import LazyModule
 from napari_discern.normalise import Scaling
 from napari_discern.segmentation import Patches
-from napari_discern.tiles import Bank, Box, sides
+from napari_discern.tiles import Bank, sides
 
 if TYPE_CHECKING:
     import zarr
@@ -77,7 +80,8 @@ class Estimate:
     @property
     def read(self) -> int:
         """Bytes of pixels to be read, halos included."""
-        return self.plan.count * sum(math.prod(sides(r)) for r in self.plan.grid.regions) * self.pixel_bytes
+        grid = self.plan.grid
+        return self.plan.count * sum(math.prod(sides(grid.region(k))) for k in range(len(grid))) * self.pixel_bytes
 
     @property
     def written(self) -> int:
@@ -93,7 +97,7 @@ class Estimate:
     def line(self) -> str:
         """The estimate in a line."""
         grid = self.plan.grid
-        core, halo = (" x ".join(map(str, lengths)) for lengths in (sides(grid.cores[0]), self.plan.halo))
+        core, halo = (" x ".join(map(str, lengths)) for lengths in (sides(grid.core(0)), self.plan.halo))
         return (
             f"{self.tiles:,} tiles of {core} px with a halo of {halo} px; reads {readable(self.read)}, writes about "
             f"{readable(self.written)}; {readable(self.trial.peak)} of memory a worker, {_duration(self.seconds)} on "
@@ -106,7 +110,13 @@ def estimate(path: Path, plan: Plan, finder: Finder, workers: int) -> Estimate:
     image = frame_of(io.read(path), plan.place(0))
     scaling = plan.recipe.normalise(image)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        trial = pool.submit(_try, path, plan, finder, scaling, _typical(plan)).result()
+        try:
+            trial = pool.submit(_try, path, plan, finder, scaling, _typical(plan), threads_each(workers)).result()
+        except BrokenProcessPool as error:
+            raise OutOfMemory(
+                f"{path}: the process that tried a tile of {' x '.join(map(str, plan.tile))} px died, as one does that "
+                "takes too much memory. Take a smaller --tile."
+            ) from error
     return Estimate(plan, trial, workers, image.channels * np.dtype(image.data.dtype).itemsize)
 
 
@@ -122,9 +132,9 @@ def fitting_tile(estimated: Estimate, memory: int) -> int | None:
     if trial.peak <= share:
         return None
     plan = estimated.plan
-    each = (trial.peak - trial.base) / max(math.prod(sides(r)) for r in plan.grid.regions)
+    each = (trial.peak - trial.base) / math.prod(sides(plan.grid.region(_typical(plan)[0])))
     needed = 0.0
-    for side in range(max(plan.tile) - 1, SMALLEST - 1, -1):
+    for side in range(max(max(plan.tile) - 1, SMALLEST), SMALLEST - 1, -1):
         size = [min(side + 2 * h, n) for h, n in zip(plan.halo, plan.shape, strict=True)]
         needed = trial.base + each * math.prod(size)
         if needed <= share:
@@ -135,33 +145,33 @@ def fitting_tile(estimated: Estimate, memory: int) -> int | None:
     )
 
 
-def _typical(plan: Plan) -> list[Box]:
-    """Regions of the largest kind, from the middle of the volume."""
-    regions = plan.grid.regions
+def _typical(plan: Plan) -> list[int]:
+    """Tiles with regions of the largest kind, from the middle of the volume."""
+    regions = [plan.grid.region(tile) for tile in range(len(plan.grid))]
     largest = max(math.prod(sides(r)) for r in regions)
     full = [k for k, region in enumerate(regions) if math.prod(sides(region)) == largest]
-    chosen = sorted(full, key=lambda k: abs(k - len(regions) / 2))[:TRIALS]
-    return [regions[k] for k in chosen]
+    return sorted(full, key=lambda k: abs(k - len(regions) / 2))[:TRIALS]
 
 
-def _try(path: Path, plan: Plan, finder: Finder, scaling: Scaling, regions: Sequence[Box]) -> Trial:
+def _try(path: Path, plan: Plan, finder: Finder, scaling: Scaling, tiles: Sequence[int], threads: int) -> Trial:
     image: Image = frame_of(io.read(path), plan.place(0))
-    patches = Patches(image, plan.recipe.box(plan.shape), scaling)
-    corner = tuple(slice(r.start, min(r.stop, r.start + 2 * SMALLEST)) for r in regions[0])
+    patches, grid = Patches(image, plan.recipe.box(plan.shape), scaling), plan.grid
+    corner = tuple(slice(r.start, min(r.stop, r.start + 2 * SMALLEST)) for r in grid.region(tiles[0]))
     finder(patches.read(corner))  # the model is loaded once
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
     base, seconds, finishing, written = peak_memory(), 0.0, 0.0, 0
-    for region in regions:
+    for tile in tiles:
         with tempfile.TemporaryDirectory(prefix="napari-discern-") as folder:
-            group = zarr.open_group(folder, mode="w", zarr_format=3)
-            bank = Bank(group, plan.grid)
+            bank = Bank(Path(folder), grid)
             begun = time.perf_counter()
-            bank.write(plan.grid.regions.index(region), *finder(patches.read(region)))
+            bank.write(tile, *finder(patches.read(grid.region(tile))))
             done = time.perf_counter()
-            labels = bank.read(plan.grid.regions.index(region), region)
-            group.create_array("result", data=labels[0], chunks=tuple(map(min, plan.chunk, labels.shape[1:])))
+            labels = bank.read(tile, grid.core(tile))[0]
+            zarr.create_array(Path(folder) / "result", data=labels, chunks=tuple(map(min, plan.chunk, labels.shape)))
             seconds, finishing = seconds + done - begun, finishing + time.perf_counter() - done
             written += sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
-    n = len(regions)
+    n = len(tiles)
     return Trial(base, peak_memory(), seconds / n, finishing / n, written // n)
 
 

@@ -61,8 +61,8 @@ def sources(inputs: Sequence[str], out: Path | None) -> list[Source]:
     """
     found: dict[Path, Source] = {}
     for where in inputs:
-        for path in _paths(where):
-            found.setdefault(path, Source(path, path if _is_image(path) else _converted(path, out)))
+        for path, in_plate in _paths(where):
+            found.setdefault(path, Source(path, path if in_plate or _is_image(path) else _converted(path, out)))
     seen: dict[Path, Path] = {}
     for source in found.values():
         other = seen.setdefault(source.volume, source.path)
@@ -71,7 +71,7 @@ def sources(inputs: Sequence[str], out: Path | None) -> list[Source]:
     return list(found.values())
 
 
-def convert(source: Source, overwrite: bool) -> Steps[None]:
+def convert(source: Source) -> Steps[None]:
     """Make an OME-Zarr image 0.5 with a pyramid of an image, part by part; whole or not at all.
 
     Raises
@@ -82,7 +82,7 @@ def convert(source: Source, overwrite: bool) -> Steps[None]:
     image = io.read(source.path)
     axes = [a for a in "tczyx" if a in image.axes.replace("s", "c")]
     shape = [image.size("s") if a == "c" and "s" in image.axes else image.size(a) for a in axes]
-    with io.atomic(source.volume, overwrite) as temporary:
+    with io.atomic(source.volume) as temporary:
         volume = _empty(temporary, image, axes, shape)
         array = volume.get_image().zarr_array
         parts = list(product(*(range(0, n, CHUNK[a]) for a, n in zip(axes, shape, strict=True))))
@@ -112,25 +112,26 @@ def _read(image: Image, box: dict[str, slice]) -> np.ndarray:
     return part.transpose([names.index(a) for a in box])
 
 
-def _paths(where: str) -> Iterator[Path]:
-    """The images that one word means."""
+def _paths(where: str) -> Iterator[tuple[Path, bool]]:
+    """The images that one word means, and whether they are of a plate."""
     path = Path(where)
     if (path / "zarr.json").is_file() or (path / ".zattrs").is_file():
-        stated = _stated(path)
-        if "plate" in stated:
-            yield from _images_of_plate(path)
-            return
-        yield path
+        if "plate" in _stated(path):
+            yield from ((image, True) for image in _images_of_plate(path))
+        else:
+            yield path, False
         return
-    yield from io.list_images(where)
+    yield from ((image, False) for image in io.list_images(where))
 
 
-def _images_of_plate(path: Path) -> Iterator[Path]:
-    plate = ngio.open_ome_zarr_plate(path)
-    wells = plate.images_paths(max_workers="auto")
-    if not wells:
+def _images_of_plate(path: Path) -> list[Path]:
+    try:
+        images = ngio.open_ome_zarr_plate(path).images_paths(max_workers="auto")
+    except Exception as error:
+        raise BadFile(f"{path} is a plate that cannot be read ({error}). Give the folders of its images.") from error
+    if not images:
         raise BadFile(f"{path} is a plate without images.")
-    yield from (path / image for image in wells)
+    return [path / image for image in images]
 
 
 def _is_image(path: Path) -> bool:

@@ -6,6 +6,8 @@ All is written to a volume of its own in the workplace, and moved into the image
 from __future__ import annotations
 
 import shutil
+import uuid
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ else:
     ngio, zarr = LazyModule("ngio"), LazyModule("zarr")
 
 LARGEST_ID = 2**32 - 1
+MARK = "napari-discern"
 
 
 @dataclass(frozen=True)
@@ -76,19 +79,28 @@ def names_of(label_name: str, planes: int) -> list[str]:
     return [label_name, *(f"{label_name}_{p}" for p in range(2, planes + 1))]
 
 
-def refuse_finished(volume: Path, label_name: str, overwrite: bool) -> None:
-    """Refuse to replace a finished label image without being told to.
+def refuse_finished(workplace: Workplace, planes: int, overwrite: bool) -> None:
+    """Refuse to replace label images and tables that are there, but those that this run has put there itself.
+
+    With `overwrite` those of its name go, and further planes if an earlier result of this name has left them.
 
     Raises
     ------
     OutputExists
-        If it is there.
+        If one is there.
     """
-    if label_name in open_volume(volume).list_labels() and not overwrite:
-        raise OutputExists(
-            f"{volume}: there is a label image {label_name!r} already. Choose another --label-name, or allow to "
-            "replace it (--overwrite)."
-        )
+    volume, name = workplace.volume, workplace.label_name
+    run = workplace.run if workplace.exists else ""
+    for path in _targets(volume, name, planes):
+        mark = _mark(path)
+        ours = bool(run) and mark.get("run") == run
+        first = path.name == name
+        if path.exists() and not ours and not (overwrite and (first or mark.get("label_name") == name)):
+            what = "label image" if path.parent.name == "labels" else "table"
+            raise OutputExists(
+                f"{volume}: there is a {what} {path.name!r} already. Choose another --label-name"
+                f"{', or allow to replace it (--overwrite).' if first else '.'}"
+            )
 
 
 def create(workplace: Workplace, planes: int, largest: int) -> Target:
@@ -104,6 +116,7 @@ def create(workplace: Workplace, planes: int, largest: int) -> Target:
             label = frame.derive_label(name, dtype=kind, chunks=chunks, shards=None)
             axes = "".join(label.axes)
             paths.append(workplace.result / "labels" / name / label.path)
+            _set_mark(workplace.result / "labels" / name, workplace)
     spatial = "zyx"[-len(plan.shape) :]
     return Target(tuple(paths), axes, spatial)
 
@@ -117,42 +130,94 @@ def finish(workplace: Workplace, planes: int, table: pd.DataFrame) -> None:
             frame.get_label(name).consolidate(mode="auto")
         features = ngio.tables.FeatureTable(table.set_index("label"), reference_label=plan.label_name)
         frame.add_table(plan.label_name, features, backend="csv")
+        _set_mark(workplace.result / "tables" / plan.label_name, workplace)
 
 
-def publish(workplace: Workplace, planes: int, extras: Sequence[Path]) -> None:
+def publish(workplace: Workplace, planes: int, overwrite: bool, extras: Sequence[Path]) -> None:
     """Move the result into the image, and then list it, so that other programs see all of it or nothing.
 
     Files of `extras` go into the folder of the label image.
+
+    Raises
+    ------
+    OutputExists
+        As of `refuse_finished`.
     """
     plan, volume = workplace.plan, workplace.volume
-    with writing(volume):
-        names = names_of(plan.label_name, planes)
-        for file in extras:
-            shutil.copy2(file, workplace.result / "labels" / plan.label_name / file.name)
-        for name in names:
-            _move(workplace.result / "labels" / name, volume / "labels" / name)
-        _move(workplace.result / "tables" / plan.label_name, volume / "tables" / plan.label_name)
-        _list(volume, "labels", names)
-        _list(volume, "tables", [plan.label_name])
+    refuse_finished(workplace, planes, overwrite)
+    names = names_of(plan.label_name, planes)
+    for file in extras:
+        shutil.copy2(file, workplace.result / "labels" / plan.label_name / file.name)
+    stale = _stale(volume, plan.label_name, planes)
+    _list(volume, "labels", [], without=[path.name for path in stale])
+    for path in stale:
+        _put_aside(path, workplace)
+    for name in names:
+        _move(workplace.result / "labels" / name, volume / "labels" / name, workplace)
+    _move(workplace.result / "tables" / plan.label_name, volume / "tables" / plan.label_name, workplace)
+    _list(volume, "labels", names)
+    _list(volume, "tables", [plan.label_name])
+    _consolidate(volume)
 
 
-def _move(source: Path, target: Path) -> None:
-    target.parent.mkdir(exist_ok=True)
-    if target.exists():
-        shutil.rmtree(target)
-    source.rename(target)
+def _targets(volume: Path, label_name: str, planes: int) -> list[Path]:
+    """Folders that a result is moved to."""
+    return [*(volume / "labels" / name for name in names_of(label_name, planes)), volume / "tables" / label_name]
 
 
-def _list(volume: Path, kind: str, names: Sequence[str]) -> None:
-    """Add names to the list of an image's labels or tables."""
+def _stale(volume: Path, label_name: str, planes: int) -> list[Path]:
+    """Further planes that an earlier result of this name has left."""
+    found = []
+    for path in (volume / "labels").glob(f"{label_name}_*"):
+        if _mark(path).get("label_name") == label_name and path.name not in names_of(label_name, planes):
+            found.append(path)
+    return found
+
+
+def _mark(path: Path) -> dict[str, Any]:
+    """Which run has made a label image or table; empty where another program has."""
+    try:
+        found: Any = zarr.open_group(path, mode="r").attrs.get(MARK, {})
+    except (OSError, ValueError):
+        return {}
+    return dict(found)
+
+
+def _set_mark(path: Path, workplace: Workplace) -> None:
+    zarr.open_group(path, mode="a").attrs[MARK] = {"run": workplace.run, "label_name": workplace.label_name}
+
+
+def _move(source: Path, target: Path, workplace: Workplace) -> None:
+    if source.exists():  # else a run before this one has moved it, and was killed
+        target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            _put_aside(target, workplace)
+        source.rename(target)
+
+
+def _put_aside(path: Path, workplace: Workplace) -> None:
+    path.rename(workplace.path / f"old-{path.parent.name}-{uuid.uuid4().hex[:12]}")
+
+
+def _list(volume: Path, kind: str, names: Sequence[str], without: Sequence[str] = ()) -> None:
+    """Add names to the list of an image's labels or tables, and take others out."""
     image = zarr.open_group(volume, mode="r")
     group = zarr.open_group(volume / kind, mode="a", zarr_format=image.metadata.zarr_format)
     stated: dict[str, Any] = dict(group.attrs)
     described: Any = image.attrs.get("ome")
     ome = described is not None and kind == "labels"
     holder = dict(stated.get("ome", {"version": described.get("version", "0.5")})) if ome else stated
-    holder[kind] = [*dict.fromkeys([*holder.get(kind, []), *names])]
+    holder[kind] = [name for name in dict.fromkeys([*holder.get(kind, []), *names]) if name not in without]
     group.attrs.update({"ome": holder} if ome else holder)
+
+
+def _consolidate(volume: Path) -> None:
+    """Bring the metadata of all parts, which some volumes keep in one place, up to date."""
+    group = zarr.open_group(volume, mode="r")
+    if group.metadata.consolidated_metadata is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that this is no part of the standard of zarr 3
+            zarr.consolidate_metadata(str(volume), zarr_format=group.metadata.zarr_format)
 
 
 def _chunks(image: Any, chunk: Sequence[int]) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +129,10 @@ def frame_of(image: Image, place: dict[str, int]) -> Image:
     """The part of a volume that is looked at by itself."""
     time = place["t"] if image.frames > 1 else None
     if "z" not in place:
-        return Image(image.data, image.axes, image.spacing, image.unit, image.name, time)
+        return replace(image, time=time)
     axis = image.axes.index("z")
-    axes = image.axes.replace("z", "")
-    return Image(Slice(image.data, axis, place["z"]), axes, image.spacing[1:], image.unit, image.name, time)
+    data = Slice(image.data, axis, place["z"])
+    return replace(image, data=data, axes=image.axes.replace("z", ""), spacing=image.spacing[1:], time=time)
 
 
 def refuse_other(then: Plan, now: Plan, where: Path) -> None:

@@ -110,6 +110,14 @@ class Report:
         }  # fmt: skip
         return json.dumps(stated, indent=1)
 
+    @classmethod
+    def from_json(cls, text: str, volume: Path) -> Report:
+        """The report of a run that has ended."""
+        stated = json.loads(text)
+        events = tuple(Event(**{**event, "place": tuple(event["place"])}) for event in stated["events"])
+        axes = "".join(stated["axes"])
+        return cls(volume, stated["label_name"], axes, stated["objects"], stated["tiles"], events)
+
     def table(self) -> pd.DataFrame:
         """A row an event; napari opens such a table as points."""
         import pandas as pd
@@ -163,6 +171,15 @@ def _once(events: list[Event]) -> list[Event]:
     return list(seen.values())
 
 
+def _names_of_partners(joined: Joined, first: int) -> list[str]:
+    """By object, the ids of those that it shares pixels with, with spaces between."""
+    others: dict[int, list[int]] = {}
+    for one, other, _ in joined.partners.tolist():
+        others.setdefault(one, []).append(other)
+        others.setdefault(other, []).append(one)
+    return [" ".join(str(k + first) for k in sorted(others.get(label, []))) for label in range(1, joined.n + 1)]
+
+
 def table_of(joined: Joined, plan: Plan, place: dict[str, int], first: int, spacing: Sequence[float]) -> pd.DataFrame:
     """A row an object of one frame, with the columns of `Instances.features`."""
     import pandas as pd
@@ -183,6 +200,7 @@ def table_of(joined: Joined, plan: Plan, place: dict[str, int], first: int, spac
     ]
     columns["touches_border"] = np.any(touching, axis=0)
     columns["overlap_area"] = objects["overlap"].astype(np.int64)
+    columns["overlaps_with"] = _names_of_partners(joined, first)
     columns["seen_whole"] = objects["cut"] == 0
     known = {"seen", "own", "cut", "overlap"}
     columns |= {

@@ -21,10 +21,11 @@ SCRIPT = """#!/bin/sh
 #SBATCH --time=12:00:00
 #SBATCH --requeue
 set -eu
+export OMP_NUM_THREADS="${{SLURM_CPUS_PER_TASK:-1}}" MKL_NUM_THREADS="${{SLURM_CPUS_PER_TASK:-1}}"
 address=$(mktemp -u "$PWD/napari-discern-XXXXXX.json")
 trap 'kill $(jobs -p) 2>/dev/null; rm -f "$address"' EXIT
 dask scheduler --scheduler-file "$address" --port 0 --no-dashboard &
-srun --ntasks={workers} dask worker --scheduler-file "$address" --nthreads 1 --no-dashboard &
+srun --ntasks={workers} dask worker --scheduler-file "$address" --nthreads 1 --memory-limit 0 --no-dashboard &
 until [ -s "$address" ]; do sleep 1; done
 scheduler=$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["address"])' "$address")
 napari-discern batch {words} \\
@@ -47,6 +48,7 @@ def job_script(
     settings = file.with_suffix(".recipe.toml")
     words = [*inputs, "--label-name", batch.label_name]
     words += ["--out", str(out)] if out else []
+    words += ["--memory", batch.memory] if batch.memory else []
     words += ["--by-slice"] if batch.by_slice else []
     words += ["--allow-gaps"] if batch.allow_gaps else []
     script = SCRIPT.format(

@@ -11,16 +11,17 @@ from napari_discern import zoo
 from napari_discern.batch.crew import Crew
 from napari_discern.batch.estimate import Estimate, estimate, fitting_tile
 from napari_discern.batch.inputs import Source, convert
-from napari_discern.batch.output import refuse_finished
 from napari_discern.batch.plan import plan
 from napari_discern.batch.report import Report
 from napari_discern.batch.settings import Batch, bytes_of
 from napari_discern.batch.tile import ModelFinder
 from napari_discern.batch.volume import Job, label_volume
+from napari_discern.batch.workplace import Workplace
 from napari_discern.errors import BadFile
 from napari_discern.model import Card, read_card
 from napari_discern.progress import Progress, Steps
 from napari_discern.recipe import Recipe
+from napari_discern.segmentation import check_weights
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +52,8 @@ class Task:
 
     def label(self, source: Source, crew: Crew) -> Steps[Report]:
         """Label one volume, made from another image first where it is none; see `label_volume`."""
-        if source.is_converted:
-            if self.overwrite or not source.volume.exists():
-                yield from convert(source, self.overwrite)
-            elif not self.resume:
-                refuse_finished(source.volume, self.batch.label_name, self.overwrite)
+        if source.is_converted and not source.volume.exists():
+            yield from convert(source)
         yield Progress("plan", 0, 0)
         return (yield from label_volume(self.job(source.volume), crew))
 
@@ -68,13 +66,18 @@ class Task:
 
     def job(self, volume: Path) -> Job:
         """What is to be done with a volume; its tiles fit in the memory that may be used."""
-        recipe = self.recipe
+        check_weights(self.recipe.weights_sha256, self.card)
+        recipe, workplace = self.recipe, Workplace(volume, self.batch.label_name)
+        if self.batch.memory and self.resume and workplace.exists:
+            recipe = recipe.model_copy(update={"tile": workplace.plan.recipe.tile})  # as it was made to fit then
         planned, finder = plan(volume, recipe, self.card, self.batch), ModelFinder(recipe)
-        if self.batch.memory:
-            tried = estimate(volume, planned, finder, self.batch.workers)
-            side = fitting_tile(tried, bytes_of(self.batch.memory))
+        if self.batch.memory and recipe is self.recipe:
+            side = fitting_tile(estimate(volume, planned, finder, self.batch.workers), bytes_of(self.batch.memory))
             if side is not None:
-                log.warning("%s: tiles of %s px, so that %s are enough.", volume, side, self.batch.memory)
                 recipe = recipe.model_copy(update={"tile": side})
                 planned, finder = plan(volume, recipe, self.card, self.batch), ModelFinder(recipe)
+                log.warning(
+                    "%s: tiles of %s px with a halo of %s px, so that %s are enough.",
+                    volume, side, max(planned.halo), self.batch.memory,
+                )  # fmt: skip
         return Job(volume, planned, finder, self.batch, self.resume, self.overwrite)

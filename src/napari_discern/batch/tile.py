@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -14,11 +14,12 @@ from napari_discern import io, zoo
 from napari_discern.batch.output import Target
 from napari_discern.batch.plan import frame_of
 from napari_discern.batch.workplace import Workplace, writing
-from napari_discern.errors import DiscernError
+from napari_discern.device import Precision
+from napari_discern.errors import BadFile, DiscernError, TileFailed
 from napari_discern.model import Model
 from napari_discern.progress import run
 from napari_discern.recipe import Recipe
-from napari_discern.segmentation import Measures, Patches, all_sizes, find_in_patch
+from napari_discern.segmentation import Measures, Patches, all_sizes, check_weights, find_in_patch
 
 
 class Finder(Protocol):
@@ -36,7 +37,9 @@ class ModelFinder:
 
     def __call__(self, patch: np.ndarray) -> tuple[np.ndarray, Measures]:
         """Label layers and measures of a patch, objects of all sizes."""
-        return run(find_in_patch(patch, _model(self.recipe), all_sizes(self.recipe)))
+        r = self.recipe
+        model = _model(r.model, r.weights_sha256, r.device, r.precision)
+        return run(find_in_patch(patch, model, all_sizes(r)))
 
 
 @dataclass(frozen=True)
@@ -51,28 +54,40 @@ class TileWork:
 
 @dataclass(frozen=True)
 class TileDone:
-    """What became of a tile: its objects, or why there are none."""
+    """A tile that is done, and why there is nothing in it if it could not be."""
 
     frame: int
     tile: int
-    objects: int
-    seconds: float
-    peak: int
     failure: str = ""
 
 
 def do_tile(work: TileWork) -> TileDone:
-    """Find the objects of a tile and bank them. What is wrong with its pixels is told, not raised."""
-    begun = time.perf_counter()
-    bank = work.workplace.bank(work.frame)
+    """Find the objects of a tile and bank them. What is wrong with its pixels is told, not raised.
+
+    Raises
+    ------
+    TileFailed
+        If anything else goes wrong, which would in other tiles as well.
+    """
+    workplace = work.workplace
+    bank = workplace.bank(work.frame)
+    region = bank.grid.region(work.tile)
     try:
-        patch = _patches(work.workplace, work.workplace.begun, work.frame).read(bank.grid.regions[work.tile])
+        patch = _patches(workplace, workplace.run, work.frame).read(region)
+    except BadFile as error:
+        return TileDone(work.frame, work.tile, str(error))
+    try:
         layers, measures = work.finder(patch)
-    except DiscernError as error:
-        return TileDone(work.frame, work.tile, 0, time.perf_counter() - begun, peak_memory(), str(error))
-    with writing(work.workplace.volume):
+    except DiscernError:
+        raise
+    except Exception as error:  # from whichever library
+        raise TileFailed(
+            f"{workplace.volume}: a tile of {' x '.join(map(str, patch.shape[1:]))} px could not be done "
+            f"({type(error).__name__}: {error}). What is done is kept; go on with --resume."
+        ) from error
+    with writing(workplace.volume):
         bank.write(work.tile, layers, measures)
-    return TileDone(work.frame, work.tile, int(layers.max(initial=0)), time.perf_counter() - begun, peak_memory())
+    return TileDone(work.frame, work.tile)
 
 
 @dataclass(frozen=True)
@@ -96,38 +111,58 @@ class FillWork:
 
 
 def fill_tile(work: FillWork) -> int:
-    """Write the labels of a tile's core to the result; the number of bytes that they take."""
+    """Write the labels of a tile's core to the result; the number of the tile."""
     bank = work.workplace.bank(work.frame)
-    core = bank.grid.cores[work.tile]
+    core = bank.grid.core(work.tile)
     found = bank.read(work.tile, core)
     with writing(work.workplace.volume):
         for plane, array in enumerate(work.target.arrays()):
             chosen = np.where(work.planes == plane, work.ids, 0).astype(array.dtype)
             labels = chosen[found].max(axis=0)
             array[work.target.place(work.workplace.plan.place(work.frame), core)] = labels
-    return int(found.nbytes)
+    return work.tile
 
 
 def peak_memory() -> int:
     """The most memory that this process has had so far, in bytes."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    status = Path("/proc/self/status")
+    if status.is_file():  # where getrusage would tell of the process that this one was begun by
+        line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    if sys.platform == "win32":
         import psutil
 
         return int(psutil.Process().memory_info().peak_wset)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 @lru_cache(maxsize=4)
-def _patches(workplace: Workplace, begun: int, frame: int) -> Patches:
-    """What is read from a frame; `begun` tells one run from another."""
+def _patches(workplace: Workplace, run: str, frame: int) -> Patches:
+    """What is read from a frame; `run` tells one run from another."""
     plan = workplace.plan
     image = frame_of(io.read(workplace.volume), plan.place(frame))
     return Patches(image, plan.recipe.box(plan.shape), workplace.scaling(frame))
 
 
 @lru_cache(maxsize=2)
-def _model(recipe: Recipe) -> Model:
-    return replace(zoo.load_model(recipe.model, recipe.device), precision=recipe.precision)
+def _model(name: str, weights: str, device: str, precision: Precision) -> Model:
+    model = zoo.load_model(name, _own_device(device))
+    check_weights(weights, model.card)
+    return replace(model, precision=precision)
+
+
+def _own_device(device: str) -> str:
+    """For a worker among several GPUs one of its own, if none was asked for."""
+    if device != "auto" or "distributed" not in sys.modules:
+        return device
+    import torch
+    from distributed import get_worker
+
+    try:
+        number = int(get_worker().name)
+    except ValueError:  # no worker, or one with a name that is no number
+        return device
+    count = torch.cuda.device_count()
+    return f"cuda:{number % count}" if count > 1 else device

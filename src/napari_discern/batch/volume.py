@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,16 +20,18 @@ from napari_discern.batch.plan import Plan, frame_of
 from napari_discern.batch.report import Event, Report, events_of, table_of
 from napari_discern.batch.settings import Batch
 from napari_discern.batch.tile import FillWork, Finder, TileDone, TileWork, do_tile, fill_tile
-from napari_discern.batch.workplace import Workplace
+from napari_discern.batch.workplace import Workplace, writing
 from napari_discern.errors import BadFile
 from napari_discern.image import Image
 from napari_discern.normalise import SAMPLE, Scaling
 from napari_discern.progress import Progress, Steps, part_of
-from napari_discern.tiles import Joined, join
+from napari_discern.tiles import Joined, join, sides
 
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger(__name__)
+SEAMS = "seams.json"
 JOIN, FILL = 0.05, 0.05
 """Shares of the bar that joining and writing take."""
 
@@ -81,8 +84,11 @@ def label_volume(job: Job, crew: Crew) -> Steps[Report]:
         If the volume cannot be written to, or tiles could not be done.
     """
     begun, workplace = time.perf_counter(), job.workplace
-    refuse_finished(job.volume, job.plan.label_name, job.overwrite or workplace.exists)
-    with workplace.locked():
+    with writing(job.volume), workplace.locked():
+        done = _done_before(job)
+        if done is not None:
+            return done
+        refuse_finished(workplace, 1, job.overwrite)
         resumed = workplace.begin(job.plan, job.resume, job.overwrite)
         _note(workplace, f"{'resumed' if resumed else 'begun'}: {len(job.plan.grid)} tiles, {job.plan.count} frame(s)")
         yield from _settled(job)
@@ -90,25 +96,34 @@ def label_volume(job: Job, crew: Crew) -> Steps[Report]:
         _refuse_gaps(job, failed)
         frames: list[Joined] = []
         for frame in range(job.plan.count):
-            frames.append((yield from _joined(workplace, frame, job.plan)))
-        report = _report(job, frames, failed)
+            frames.append((yield from _joined_frame(workplace, frame, job.plan)))
+        report = _report(job, frames)
         planes = max(found.planes for found in frames)
+        refuse_finished(workplace, planes, job.overwrite)
         yield from _filled(workplace, frames, planes, crew)
         finish(workplace, planes, _table(job, frames))
         _note(workplace, report.line)
-        publish(workplace, planes, _extras(workplace, report))
+        publish(workplace, planes, job.overwrite, _extras(workplace, report))
         workplace.remove()
-    seconds = time.perf_counter() - begun
-    return Report(report.volume, report.label_name, report.axes, report.objects, report.tiles, report.events, seconds)
+    return replace(report, seconds=time.perf_counter() - begun)
+
+
+def _done_before(job: Job) -> Report | None:
+    """The report of a run that has ended, where the task is to go on with it."""
+    seams = job.volume / "labels" / job.plan.label_name / SEAMS
+    if not job.resume or job.workplace.exists or not seams.is_file():
+        return None
+    log.warning("%s: %r is done already.", job.volume, job.plan.label_name)
+    return Report.from_json(seams.read_text(encoding="utf-8"), job.volume)
 
 
 def _settled(job: Job) -> Steps[None]:
-    """Settle how each frame is normalised, before its tiles are read by several processes."""
+    """Settle how each time point is normalised, before its tiles are read by several processes."""
     image, plan = io.read(job.volume), job.plan
-    for frame in range(plan.count):
+    for time_point in range(plan.frames[0]):
         yield Progress("normalise", 0, 1)
-        view = frame_of(image, plan.place(frame))
-        job.workplace.settle(frame, lambda view=view: _normalised(view, plan))  # type: ignore[misc]
+        view = frame_of(image, {"t": time_point})
+        job.workplace.settle(time_point, lambda view=view: _normalised(view, plan))  # type: ignore[misc]
 
 
 def _normalised(image: Image, plan: Plan) -> Scaling:
@@ -117,9 +132,14 @@ def _normalised(image: Image, plan: Plan) -> Scaling:
         return plan.recipe.normalise(image)
     except BadFile as error:
         parts, size = [], 0
-        for core in plan.grid.cores:
+        for tile in range(len(plan.grid)):
+            core = plan.grid.core(tile)
             with suppress(BadFile):
-                parts.append(image.read(core).reshape(image.channels, -1))
+                parts.append(
+                    image.read([slice(None)] * (len(image.spatial_axes) - len(core)) + list(core)).reshape(
+                        image.channels, -1
+                    )
+                )
                 size += parts[-1].shape[1]
             if size >= SAMPLE:
                 break
@@ -143,13 +163,14 @@ def _tiles(job: Job, crew: Crew) -> Steps[list[TileDone]]:
     failed: list[TileDone] = []
     end = total / (1 - JOIN - FILL)
     yield Progress("tiles", done, end)
-    for result in crew.each(do_tile, todo):
-        if result is not None:
-            done += 1
-            if result.failure:
-                failed.append(result)
-                _note(workplace, f"tile {result.tile} of frame {result.frame} failed: {result.failure}")
-        yield Progress("tiles", done, end, {"tiles": done, "of": total})
+    with closing(crew.each(do_tile, todo)) as results:
+        for result in results:
+            if result is not None:
+                done += 1
+                if result.failure:
+                    failed.append(result)
+                    _note(workplace, f"tile {result.tile} of frame {result.frame} failed: {result.failure}")
+            yield Progress("tiles", done, end, {"tiles": done, "of": total})
     return sorted(failed, key=lambda tile: (tile.frame, tile.tile))
 
 
@@ -163,11 +184,10 @@ def _refuse_gaps(job: Job, failed: Sequence[TileDone]) -> None:
         )
     for tile in failed:
         bank = job.workplace.bank(tile.frame)
-        shape = [r.stop - r.start for r in bank.grid.regions[tile.tile]]
-        bank.write(tile.tile, np.zeros((1, *shape), np.uint32), {})
+        bank.write(tile.tile, np.zeros((1, *sides(bank.grid.region(tile.tile))), np.uint32), {}, tile.failure)
 
 
-def _joined(workplace: Workplace, frame: int, plan: Plan) -> Steps[Joined]:
+def _joined_frame(workplace: Workplace, frame: int, plan: Plan) -> Steps[Joined]:
     width = JOIN / plan.count
     steps = join(workplace.bank(frame), plan.recipe.min_size)
     return (yield from part_of(steps, "join", 1 - JOIN - FILL + frame * width, width, 1))
@@ -176,11 +196,11 @@ def _joined(workplace: Workplace, frame: int, plan: Plan) -> Steps[Joined]:
 def _filled(workplace: Workplace, frames: Sequence[Joined], planes: int, crew: Crew) -> Steps[None]:
     """Write all tiles to the result."""
     target = create(workplace, planes, sum(found.n for found in frames))
-    work = list(_fillings(workplace, target, frames))
-    done = 0
-    for result in crew.each(fill_tile, work):
-        done += result is not None
-        yield Progress("write", 1 - FILL + FILL * done / len(work), 1)
+    done, total = 0, workplace.plan.count * len(workplace.plan.grid)
+    with closing(crew.each(fill_tile, _fillings(workplace, target, frames))) as results:
+        for result in results:
+            done += result is not None
+            yield Progress("write", 1 - FILL + FILL * done / total, 1)
 
 
 def _fillings(workplace: Workplace, target: Target, frames: Sequence[Joined]) -> Iterator[FillWork]:
@@ -195,15 +215,16 @@ def _firsts(frames: Sequence[Joined]) -> list[int]:
     return [0, *np.cumsum([found.n for found in frames])[:-1].tolist()]
 
 
-def _report(job: Job, frames: Sequence[Joined], failed: Sequence[TileDone]) -> Report:
+def _report(job: Job, frames: Sequence[Joined]) -> Report:
     plan, grid = job.plan, job.plan.grid
     leading = "tz"[: len(plan.frames)] if plan.count > 1 else ""
     events: list[Event] = []
     for frame, (found, first) in enumerate(zip(frames, _firsts(frames), strict=True)):
         events += events_of(found, _leading(plan, frame), first)
-    for tile in failed:
-        middle = [(core.start + core.stop - 1) / 2 for core in grid.cores[tile.tile]]
-        events.append(Event("failed", (*_leading(plan, tile.frame), *middle), text=tile.failure))
+        for tile, said in enumerate(found.founds):
+            if said.failure:
+                middle = [(core.start + core.stop - 1) / 2 for core in grid.core(tile)]
+                events.append(Event("failed", (*_leading(plan, frame), *middle), text=said.failure))
     objects = sum(found.n for found in frames)
     axes = leading + "zyx"[-len(plan.shape) :]
     return Report(job.volume, plan.label_name, axes, objects, plan.count * len(grid), tuple(events))
@@ -228,7 +249,7 @@ def _table(job: Job, frames: Sequence[Joined]) -> pd.DataFrame:
 
 def _extras(workplace: Workplace, report: Report) -> list[Path]:
     """Files that go beside the labels: recipe, report, log."""
-    recipe, seams, points = (workplace.path / name for name in ("recipe.toml", "seams.json", "seams.csv"))
+    recipe, seams, points = (workplace.path / name for name in ("recipe.toml", SEAMS, "seams.csv"))
     recipe.write_text(workplace.plan.recipe.to_toml(), encoding="utf-8")
     seams.write_text(report.to_json(), encoding="utf-8")
     report.table().to_csv(points, index=False)

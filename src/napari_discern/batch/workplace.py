@@ -7,9 +7,8 @@ moment; and other programs see nothing of a result before it is published.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,15 +19,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_discern.batch.plan import Plan, refuse_other
-from napari_discern.errors import BadFile, OutputExists
+from napari_discern.errors import BadFile, DiscernError, OutputExists
 from napari_discern.lazy import LazyModule
 from napari_discern.normalise import Scaling
 from napari_discern.tiles import Bank
 
 if TYPE_CHECKING:
-    import zarr
+    import filelock
 else:
-    zarr = LazyModule("zarr")
+    filelock = LazyModule("filelock")
 
 HIDDEN = ".napari-discern"
 
@@ -71,12 +70,17 @@ class Workplace:
     @cached_property
     def plan(self) -> Plan:
         """The plan that the run was begun by."""
-        return Plan.from_dict(json.loads((self.path / "plan.json").read_text(encoding="utf-8")), str(self.path))
+        return Plan.from_dict(self._stated["plan"], str(self.path))
 
     @property
-    def begun(self) -> int:
-        """When the run was begun, in nanoseconds; tells one run from another."""
-        return (self.path / "plan.json").stat().st_mtime_ns
+    def run(self) -> str:
+        """What tells this run from every other; of no use to anybody else."""
+        return str(self._stated["run"])
+
+    @cached_property
+    def _stated(self) -> dict[str, Any]:
+        stated: dict[str, Any] = json.loads((self.path / "plan.json").read_text(encoding="utf-8"))
+        return stated
 
     def begin(self, plan: Plan, resume: bool, overwrite: bool) -> bool:
         """Begin a run, or go on with one; whether there was one.
@@ -85,9 +89,8 @@ class Workplace:
         ------
         OutputExists
             If there is an unfinished run and neither `resume` nor `overwrite` is set, or it was of another plan.
-        BadFile
-            If the volume cannot be written to.
         """
+        self._clear()
         if self.exists and not overwrite:
             if not resume:
                 raise OutputExists(
@@ -96,78 +99,74 @@ class Workplace:
                 )
             refuse_other(self.plan, plan, self.volume)
             return True
-        with writing(self.volume):
-            shutil.rmtree(self.path / "tiles", ignore_errors=True)
-            shutil.rmtree(self.result, ignore_errors=True)
-            self.path.mkdir(parents=True, exist_ok=True)
-            zarr.open_group(self.path / "tiles", mode="w", zarr_format=3)
-            for frame in range(plan.count):
-                zarr.open_group(self._frame(frame), mode="w", zarr_format=3)
-            with _whole(self.path / "plan.json") as temporary:
-                temporary.write_text(json.dumps(plan.model_dump(mode="json"), indent=1), encoding="utf-8")
-        self.__dict__.pop("plan", None)
+        self.remove()
+        self.path.mkdir(parents=True)
+        for frame in range(plan.count):
+            (self.path / "tiles" / f"{frame:06d}").mkdir(parents=True)
+        stated = {"run": uuid.uuid4().hex, "plan": plan.model_dump(mode="json")}
+        _write(self.path / "plan.json", json.dumps(stated, indent=1))
+        self._clear()
         return False
 
     def bank(self, frame: int) -> Bank:
         """What the tiles of a frame have found."""
-        return Bank(zarr.open_group(self._frame(frame), mode="a"), self.plan.grid)
+        return Bank(self.path / "tiles" / f"{frame:06d}", self.plan.grid)
 
     def scaling(self, frame: int) -> Scaling:
         """How a frame is normalised, as it was settled."""
-        stated: Any = zarr.open_group(self._frame(frame), mode="r").attrs["scaling"]
+        stated = json.loads(self._settled(self.plan.place(frame)["t"]).read_text(encoding="utf-8"))
         offset, scale = (np.array(stated[name], np.float32) for name in ("offset", "scale"))
         return Scaling(offset, scale, stated["cofactor"])
 
-    def settle(self, frame: int, normalise: Callable[[], Scaling]) -> None:
-        """Keep how a frame is normalised, so that all its tiles are alike; what was settled before stays."""
-        group = zarr.open_group(self._frame(frame), mode="a")
-        if "scaling" not in group.attrs:
+    def settle(self, time: int, normalise: Callable[[], Scaling]) -> None:
+        """Keep how a time point is normalised, so that all its tiles are alike; what was settled before stays."""
+        if not self._settled(time).is_file():
             scaling = normalise()
             stated = {"offset": scaling.offset.tolist(), "scale": scaling.scale.tolist(), "cofactor": scaling.cofactor}
-            with writing(self.volume):
-                group.attrs["scaling"] = stated
+            _write(self._settled(time), json.dumps(stated))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other runs away from this result.
+        """Keep other runs away from this volume. A lock ends with its process, however that ends.
 
         Raises
         ------
         OutputExists
-            If one is at work. What a run left that is no more, on this machine, does not count.
-        BadFile
-            If the volume cannot be written to.
+            If another run is at work.
         """
-        lock = self.path.with_name(f"{self.label_name}.lock")
-        with writing(self.volume):
-            lock.parent.mkdir(exist_ok=True)
-            _clear(lock)
-            try:
-                with lock.open("x", encoding="utf-8") as handle:
-                    json.dump({"host": socket.gethostname(), "process": os.getpid()}, handle)
-            except FileExistsError:
-                holder = lock.read_text(encoding="utf-8")
-                raise OutputExists(
-                    f"{self.volume}: another run is at work on {self.label_name!r} ({holder}). Wait for it; if it "
-                    f"is no more, remove {lock}."
-                ) from None
+        lock = self.volume / HIDDEN / "lock"
+        lock.parent.mkdir(exist_ok=True)
         try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-            with suppress(OSError):
-                lock.parent.rmdir()  # where nothing else is in it
+            with filelock.FileLock(lock, timeout=0):
+                try:
+                    yield
+                finally:
+                    lock.unlink(missing_ok=True)
+        except filelock.Timeout:
+            raise OutputExists(
+                f"{self.volume}: another run is at work on this volume. Wait for it, or stop it."
+            ) from None
+        with suppress(OSError):
+            lock.parent.rmdir()  # where nothing else is in it
 
     def remove(self) -> None:
         """Remove the folder. It is put out of the way first, so that what is left of it is no unfinished run."""
         if self.path.exists():
-            gone = self.path.with_name(f".{self.label_name}.removed")
-            shutil.rmtree(gone, ignore_errors=True)
-            self.path.rename(gone)
+            self.path.rename(self.path.with_name(f".{self.label_name}.{uuid.uuid4().hex[:12]}.removed"))
+        self._remove_rest()
+
+    def _remove_rest(self) -> None:
+        for gone in self.path.parent.glob(f".{self.label_name}.*.removed"):
             shutil.rmtree(gone, ignore_errors=True)
 
-    def _frame(self, frame: int) -> Path:
-        return self.path / "tiles" / f"{frame:06d}"
+    def _clear(self) -> None:
+        """Forget what was read, and remove what earlier runs left."""
+        for name in ("plan", "_stated"):
+            self.__dict__.pop(name, None)
+        self._remove_rest()
+
+    def _settled(self, time: int) -> Path:
+        return self.path / f"scaling_{time:06d}.json"
 
 
 @contextmanager
@@ -181,7 +180,7 @@ def writing(volume: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (BadFile, OutputExists):
+    except DiscernError:
         raise
     except OSError as error:
         raise BadFile(
@@ -190,25 +189,8 @@ def writing(volume: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A path beside `path` that takes its place once it is written."""
-    temporary = path.with_name(f".{path.name}.writing")
-    yield temporary
+def _write(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
-
-
-def _clear(lock: Path) -> None:
-    """Remove the lock of a process of this machine that is no more."""
-    try:
-        holder = json.loads(lock.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    if holder.get("host") == socket.gethostname() and not _alive(int(holder.get("process", 0))):
-        lock.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    import psutil
-
-    return bool(psutil.pid_exists(process))

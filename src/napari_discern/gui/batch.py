@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Points
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels, Points
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -26,15 +28,23 @@ from qtpy.QtWidgets import (
 
 from napari_discern import __version__, io
 from napari_discern.batch import Batch, Report, Source, Task, crew_for, sources
-from napari_discern.errors import BadArgument, DiscernError
+from napari_discern.errors import BadArgument, BadFile, DiscernError
 from napari_discern.gui.form import Form
 from napari_discern.gui.layers import fly_to
 from napari_discern.gui.preferences import recall, remember
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
+from napari_discern.lazy import LazyModule
 from napari_discern.progress import Progress, Steps, part_of
 
+if TYPE_CHECKING:
+    import ngio
+else:
+    ngio = LazyModule("ngio")
+
+SHOWN = "napari-discern shows"
+"""Metadata of a layer that say what of a volume it is."""
 KIND = "batch"
 """What settings are remembered under."""
 COLOURS = {"apart": "#e69f00", "conflict": "#cc79a7", "cut": "#56b4e9", "failed": "#d55e00", "joined": "#009e73"}
@@ -128,17 +138,22 @@ class BatchPanel(QWidget):
         if outcome is None or outcome.report is None:
             self.message.blame(BadArgument("there are no labels to show yet. Label a volume first."))
             return
-        viewer: Any = self.session.viewer
-        for name in ("", f"labels/{outcome.report.label_name}"):
-            _open(viewer, outcome.report.volume / name, bool(name))
-        layer = seams_layer(outcome.report, _spacing(outcome.report))
-        if layer is not None:
+        try:
+            layers = [*_layers_of(outcome.report), seams_layer(outcome.report, _spacing(outcome.report))]
+        except (OSError, ValueError) as error:
+            self.message.blame(error)
+            return
+        viewer = self.session.viewer
+        for layer in (layer for layer in layers if layer is not None):
+            for old in [shown for shown in viewer.layers if shown.metadata.get(SHOWN) == layer.metadata[SHOWN]]:
+                viewer.layers.remove(old)
             self.session.add(layer)
-            fly_to(viewer, layer, layer.data[0])
+        if isinstance(layers[-1], Points):
+            fly_to(viewer, layers[-1], layers[-1].data[0])
 
     def release(self) -> None:
-        """Let go of what runs: it goes on for nobody, and keeps what it has."""
-        self.runner.leave()
+        """Let go of what runs: it goes on, and a panel opened anew follows it."""
+        self.runner.leave(lambda _: None)
 
     def _done(self, outcomes: list[Outcome]) -> None:
         self.outcomes = outcomes
@@ -220,9 +235,15 @@ def seams_layer(report: Report, spacing: tuple[float, ...]) -> Points | None:
     kinds = [event.kind for event in events]
     features = {"kind": kinds, "label": [e.label for e in events], "text": [e.text for e in events]}
     return Points(
-        np.array([event.place for event in events]), name="seams", scale=spacing, features=features, size=12,
-        symbol=[SYMBOLS[kind] for kind in kinds], face_color=[COLOURS[kind] for kind in kinds],
-    )  # fmt: skip
+        np.array([event.place for event in events]),
+        name="seams",
+        scale=spacing,
+        features=features,
+        size=12,
+        symbol=[SYMBOLS[kind] for kind in kinds],
+        face_color=[COLOURS[kind] for kind in kinds],
+        metadata={SHOWN: f"{report.volume} seams"},
+    )
 
 
 def _label_all(images: list[Source], task: Task) -> Steps[list[Outcome]]:
@@ -262,16 +283,30 @@ def _spacing(report: Report) -> tuple[float, ...]:
     return tuple(sizes.get(axis, 1.0) for axis in report.axes)
 
 
-def _open(viewer: Any, path: Path, labels: bool) -> None:
-    """Show a multiscale image of a volume, read in parts."""
-    import ngio
+def _layers_of(report: Report) -> list[Any]:
+    """A volume and its labels as layers with all their levels, read in parts.
 
-    container = ngio.open_ome_zarr_container(path.parents[1] if labels else path)
-    names = container.get_label(path.name).meta.paths if labels else container.level_paths
-    found = [container.get_label(path.name, path=p) if labels else container.get_image(path=p) for p in names]
-    data: list[Any] = [level.get_as_dask() for level in found]
-    size = found[0].pixel_size
-    scale = {"t": 1.0, "c": 1.0, "z": size.z, "y": size.y, "x": size.x}
-    kept = [a for a, n in zip(found[0].axes, found[0].shape, strict=True) if n != 1 or a in "yx"]
-    add = viewer.add_labels if labels else viewer.add_image
-    add([values.squeeze() for values in data], multiscale=True, name=path.name, scale=[scale[a] for a in kept])
+    Raises
+    ------
+    BadFile
+        If they are gone.
+    """
+    try:
+        volume = ngio.open_ome_zarr_container(report.volume)
+        images = [volume.get_image(path=path) for path in volume.level_paths]
+        names = [n for n in volume.list_labels() if re.fullmatch(rf"{re.escape(report.label_name)}(_\d+)?", n)]
+        labels = {n: [volume.get_label(n, path=p) for p in volume.get_label(n).meta.paths] for n in names}
+    except Exception as error:
+        raise BadFile(f"{report.volume} cannot be opened ({error}). Was it moved?") from error
+    layers: list[Any] = [ImageLayer(name=report.volume.name, **_look(images, report.volume))]
+    return layers + [Labels(name=n, **_look(found, report.volume / n)) for n, found in labels.items()]
+
+
+def _look(levels: list[Any], path: Path) -> dict[str, Any]:
+    """How all levels of an image are shown: axes of length 1 left out, channels first in the order of the others."""
+    first = levels[0]
+    dropped = tuple(k for k, (a, n) in enumerate(zip(first.axes, first.shape, strict=True)) if n == 1 and a not in "yx")
+    sizes = {"z": first.pixel_size.z, "y": first.pixel_size.y, "x": first.pixel_size.x}
+    data = [level.get_as_dask().squeeze(dropped) for level in levels]
+    scale = [sizes.get(a) or 1.0 for k, a in enumerate(first.axes) if k not in dropped]
+    return {"data": data, "multiscale": True, "scale": scale, "metadata": {SHOWN: str(path)}}

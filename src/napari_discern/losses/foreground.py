@@ -29,6 +29,9 @@ class Foreground(Params):
     """Weight of the Dice term beside cross-entropy."""
     boundary: float = Field(1.0, ge=0)
     """Extra weight of pixels on either side of a border between objects, or of object and background."""
+    rare: float = Field(10.0, ge=1)
+    """How much more a pixel of a rare class counts, at most, such as one that several objects share: as much as the
+    commonest class but the background has more pixels. 1 counts all alike."""
 
     def __call__(self, logits: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch.
@@ -51,9 +54,15 @@ class Foreground(Params):
         border = _border(labels.flatten(0, -classes.ndim)).view(labels.shape)
         weight = known * (1 + self.boundary * (border if labels.ndim == classes.ndim else border.amax(1)))
         truth = classes.clamp_min(0)
+        weight = weight * self._rarity(truth, known, logits.shape[1])[truth]
         entropy = torch.nn.functional.cross_entropy(logits, truth, reduction="none")
         loss = (entropy * weight).sum() / weight.sum().clamp_min(1)
         return self.weight * (loss + self.dice * _dice_loss(logits, truth, known))
+
+    def _rarity(self, truth: Tensor, known: Tensor, kinds: int) -> Tensor:
+        """Weight of each class by its pixels in the batch, float32 (K,); 1 for the background and the commonest."""
+        pixels = torch.bincount(truth[known], minlength=kinds)[1:].float()
+        return torch.cat([pixels.new_ones(1), (pixels.amax() / pixels.clamp_min(1)).clamp(1, self.rare)])
 
 
 def _border(labels: Tensor) -> Tensor:

@@ -1,22 +1,31 @@
 """Bank: what each tile found, kept on disk until all of them are put together.
 
-A tile's labels are an array of a zarr group; what is known of its objects is in the attributes of that array, which
-are written last. So a tile is there whole or not at all, whenever the program ends.
+A tile is a folder with its label planes and what is known of its objects. It is written under another name and then
+renamed, so that it is there whole or not at all, whenever the program ends and however many write it.
 """
 
 from __future__ import annotations
 
+import shutil
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_discern.instances import Instances, partners
+from napari_discern.instances import Instances
+from napari_discern.lazy import LazyModule
 from napari_discern.tiles.grid import Box, Grid, relative
 
 if TYPE_CHECKING:
     import zarr
+else:
+    zarr = LazyModule("zarr")
+
+LABELS, OBJECTS = "labels.zarr", "objects.npz"
 
 CHUNK = {2: 256, 3: 64}
 """Side of a chunk of a tile's labels, in pixels; seams are read without the rest of the tile."""
@@ -34,12 +43,15 @@ class Found:
         `seen` and `own`: pixels in the region and in the core. `cut`: whether the object touches a side of the region
         where the image goes on. Of the part in the core, in pixels of the image: `sum_y`, `min_y`, `max_y` and alike,
         and `overlap`, the pixels that it shares. Beside these whatever was measured.
-    partners : int array of shape (K, 2)
-        Pairs of objects that share pixels of the core.
+    partners : int64 array of shape (K, 3)
+        Pairs of objects that share pixels of the core, and how many.
+    failure : str
+        Why there is nothing, where the tile could not be done; "" otherwise.
     """
 
     objects: Table
     partners: np.ndarray
+    failure: str = ""
 
     @property
     def n(self) -> int:
@@ -52,17 +64,17 @@ class Bank:
 
     Parameters
     ----------
-    group : zarr.Group
-        Where they are kept.
+    folder : Path
+        Where they are kept; it must be there.
     grid : Grid
         How the image is cut.
     """
 
-    def __init__(self, group: zarr.Group, grid: Grid) -> None:
-        self.group, self.grid = group, grid
+    def __init__(self, folder: Path, grid: Grid) -> None:
+        self.folder, self.grid = folder, grid
 
-    def write(self, tile: int, layers: np.ndarray, measures: Table) -> None:
-        """Keep what was found in the region of a tile; what was there before is replaced.
+    def write(self, tile: int, layers: np.ndarray, measures: Table, failure: str = "") -> None:
+        """Keep what was found in the region of a tile. A tile that is there, and did not fail, stays as it is.
 
         Parameters
         ----------
@@ -70,63 +82,67 @@ class Bank:
             Label layers as `find_objects` gives them, ids 1..N, objects of all sizes.
         measures : mapping of str to array of shape (N,)
             Further columns of `Found.objects`.
+        failure : str
+            Why there is nothing, if the tile could not be done.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder of the bank is gone, since the run that it belongs to is over.
         """
         planes = Instances.from_layers(layers).planes
         found = _describe(planes, self.grid, tile)
-        chunks = [min(CHUNK[planes.ndim - 1], n) for n in planes.shape[1:]]
-        array = self.group.create_array(
-            _name(tile),
-            shape=planes.shape,
-            dtype="uint32",
-            chunks=(1, *chunks),
-            overwrite=True,
-            **_shards(self.group, planes.shape, chunks),
-        )
-        array[...] = planes
-        columns = {name: _plain(values) for name, values in {**found.objects, **measures}.items()}
-        array.attrs.update({"objects": columns, "partners": found.partners.tolist()})
+        temporary = self.folder / f".{tile:06d}.{uuid.uuid4().hex[:12]}"
+        temporary.mkdir()
+        try:
+            chunks = [min(CHUNK[planes.ndim - 1], n) for n in planes.shape[1:]]
+            shard = [-(-n // chunk) * chunk for n, chunk in zip(planes.shape[1:], chunks, strict=True)]
+            array = zarr.create_array(
+                temporary / LABELS,
+                shape=planes.shape,
+                dtype="uint32",
+                chunks=(1, *chunks),
+                shards=(len(planes), *shard),
+            )
+            array[...] = planes
+            stated: dict[str, Any] = {f"objects.{name}": v for name, v in {**found.objects, **measures}.items()}
+            np.savez(temporary / OBJECTS, partners=found.partners, failure=np.array(failure), **stated)
+            self._place(temporary, tile)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
     def has(self, tile: int) -> bool:
-        """Whether a tile is there, whole."""
-        try:
-            return "objects" in self.group[_name(tile)].attrs
-        except KeyError:
-            return False
+        """Whether a tile is there and did not fail."""
+        return self._tile(tile).is_dir() and not self.found(tile).failure
 
     def read(self, tile: int, box: Box) -> np.ndarray:
         """The label planes of a tile in a box of the image, uint32 (P, \\*S)."""
-        inside = relative(box, self.grid.regions[tile])
-        return np.asarray(self._array(tile)[(slice(None), *inside)])
+        inside = relative(box, self.grid.region(tile))
+        return np.asarray(zarr.open_array(self._tile(tile) / LABELS, mode="r")[(slice(None), *inside)])
 
     def found(self, tile: int) -> Found:
         """What a tile says of its objects."""
-        stated = self._array(tile).attrs
-        objects: Any = stated["objects"]
-        columns = {name: np.array([np.inf if v is None else v for v in values]) for name, values in objects.items()}
-        return Found(columns, np.array(stated["partners"], int).reshape(-1, 2))
+        with np.load(self._tile(tile) / OBJECTS, allow_pickle=False) as stated:
+            columns = {name.removeprefix("objects."): stated[name] for name in stated if name.startswith("objects.")}
+            return Found(columns, stated["partners"], str(stated["failure"]))
 
-    def _array(self, tile: int) -> Any:
-        return self.group[_name(tile)]
+    def _place(self, temporary: Path, tile: int) -> None:
+        """Give a tile its name; where another process was faster, its tile stays."""
+        if self._tile(tile).is_dir() and not self.has(tile):
+            self._tile(tile).rename(temporary.with_suffix(".failed"))
+            shutil.rmtree(temporary.with_suffix(".failed"), ignore_errors=True)
+        try:
+            temporary.rename(self._tile(tile))
+        except OSError:
+            if not self.has(tile):
+                raise
 
-
-def _name(tile: int) -> str:
-    return f"{tile:06d}"
-
-
-def _shards(group: zarr.Group, shape: tuple[int, ...], chunks: list[int]) -> dict[str, Any]:
-    """One file a tile, where the format knows how."""
-    if group.metadata.zarr_format == 2:
-        return {}
-    return {"shards": (shape[0], *(-(-n // chunk) * chunk for n, chunk in zip(shape[1:], chunks, strict=True)))}
-
-
-def _plain(values: np.ndarray) -> list[float | None]:
-    """Numbers as JSON knows them; it has no infinity."""
-    return [float(v) if np.isfinite(v) else None for v in np.asarray(values, float)]
+    def _tile(self, tile: int) -> Path:
+        return self.folder / f"{tile:06d}"
 
 
 def _describe(planes: np.ndarray, grid: Grid, tile: int) -> Found:
-    region, core = grid.regions[tile], grid.cores[tile]
+    region, core = grid.region(tile), grid.core(tile)
     number = int(planes.max(initial=0))
     axes = "zyx"[4 - planes.ndim :]
     own = planes[(slice(None), *relative(core, region))]
@@ -137,8 +153,18 @@ def _describe(planes: np.ndarray, grid: Grid, tile: int) -> Found:
     }
     covered = (own > 0).sum(axis=0) > 1 if len(own) > 1 else np.zeros(own.shape[1:], bool)
     columns["overlap"] = np.bincount(own[:, covered].ravel(), minlength=number + 1)[1:]
-    pairs = partners(own) if len(own) > 1 else np.zeros((0, 2), int)
-    return Found(columns, pairs)
+    return Found(columns, _partners(own))
+
+
+def _partners(own: np.ndarray) -> np.ndarray:
+    """Pairs of objects that share pixels, the smaller id first, and how many pixels, int64 (K, 3)."""
+    base = int(own.max(initial=0)) + 1
+    codes = [np.zeros(0, np.int64)]
+    for one, other in combinations(own.astype(np.int64), 2):
+        both = (one > 0) & (other > 0)
+        codes.append(np.minimum(one[both], other[both]) * base + np.maximum(one[both], other[both]))
+    values, counts = np.unique(np.concatenate(codes), return_counts=True)
+    return np.stack([values // base, values % base, counts], axis=1)
 
 
 def _extents(own: np.ndarray, core: Box, axes: str, number: int) -> dict[str, np.ndarray]:

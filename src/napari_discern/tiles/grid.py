@@ -35,42 +35,48 @@ class Grid:
     halo: tuple[int, ...]
     chunk: tuple[int, ...] = ()
 
-    @cached_property
-    def cores(self) -> list[Box]:
-        """The cores, the last axis running fastest."""
-        return list(product(*self._parts))
-
-    @cached_property
-    def regions(self) -> list[Box]:
-        """The cores grown by the halo, in the same order."""
-        return list(product(*(self._grown(axis) for axis in range(len(self.shape)))))
-
     def __len__(self) -> int:
-        return len(self.cores)
+        return int(np.prod(self._counts))
+
+    def core(self, tile: int) -> Box:
+        """The core of a tile; the last axis runs fastest."""
+        return tuple(parts[k] for parts, k in zip(self._parts, self._place(tile), strict=True))
+
+    def region(self, tile: int) -> Box:
+        """The core of a tile, grown by the halo."""
+        return tuple(parts[k] for parts, k in zip(self._grown, self._place(tile), strict=True))
 
     def neighbours(self) -> Iterator[tuple[int, int, Box]]:
         """Each pair of tiles whose regions share pixels, the smaller number first, with the box that they share."""
-        counts = [len(parts) for parts in self._parts]
-        strides = [int(np.prod(counts[axis + 1 :], dtype=int)) for axis in range(len(counts))]
-        for along in product(*(self._meetings(axis) for axis in range(len(counts)))):
-            one = sum(i * stride for (i, _, _), stride in zip(along, strides, strict=True))
-            other = sum(j * stride for (_, j, _), stride in zip(along, strides, strict=True))
+        for along in product(*(self._meetings(axis) for axis in range(len(self.shape)))):
+            one = int(np.ravel_multi_index([i for i, _, _ in along], self._counts))
+            other = int(np.ravel_multi_index([j for _, j, _ in along], self._counts))
             if one < other:
                 yield one, other, tuple(both for _, _, both in along)
+
+    def _place(self, tile: int) -> tuple[int, ...]:
+        return tuple(map(int, np.unravel_index(tile, self._counts)))
+
+    @cached_property
+    def _counts(self) -> tuple[int, ...]:
+        """Tiles along each axis."""
+        return tuple(len(parts) for parts in self._parts)
 
     @cached_property
     def _parts(self) -> list[list[slice]]:
         chunk = self.chunk or (1,) * len(self.shape)
         return [_parts(n, t, c) for n, t, c in zip(self.shape, self.tile, chunk, strict=True)]
 
-    def _grown(self, axis: int) -> list[slice]:
-        halo, n = self.halo[axis], self.shape[axis]
-        return [slice(max(0, part.start - halo), min(n, part.stop + halo)) for part in self._parts[axis]]
+    @cached_property
+    def _grown(self) -> list[list[slice]]:
+        return [
+            [slice(max(0, part.start - halo), min(n, part.stop + halo)) for part in parts]
+            for parts, halo, n in zip(self._parts, self.halo, self.shape, strict=True)
+        ]
 
     def _meetings(self, axis: int) -> list[tuple[int, int, slice]]:
         """Parts along an axis that share something once grown, in either order, and what they share."""
-        grown = self._grown(axis)
-        found = []
+        grown, found = self._grown[axis], []
         for i, one in enumerate(grown):
             for j in range(i, len(grown)):
                 if grown[j].start >= one.stop:

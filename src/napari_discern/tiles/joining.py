@@ -25,6 +25,8 @@ class Joined:
         The plane of each object, so that no two that share pixels lie in one.
     founds : list of Found
         What each tile says of its objects.
+    partners : int64 array of shape (K, 3)
+        Pairs of objects that share pixels, the smaller id first, and how many.
     seams : list of Seam
         What became of objects that reach from one tile into another, the ids being those in the image.
     """
@@ -33,6 +35,7 @@ class Joined:
     ids: list[np.ndarray]
     plane: np.ndarray
     founds: list[Found]
+    partners: np.ndarray
     seams: list[Seam]
 
     @property
@@ -48,7 +51,7 @@ class Joined:
     def core(self, tile: int) -> np.ndarray:
         """The label planes of the core of a tile, uint32 (P, \\*S), of the image."""
         grid = self.bank.grid
-        labels = self.ids[tile][self.bank.read(tile, grid.cores[tile])].astype(np.uint32)
+        labels = self.ids[tile][self.bank.read(tile, grid.core(tile))].astype(np.uint32)
         if self.planes == 1:
             return np.asarray(labels.max(axis=0, keepdims=True))
         plane = self.plane[labels]
@@ -57,8 +60,8 @@ class Joined:
     def labels(self) -> np.ndarray:
         """All label planes, uint32 (P, \\*S)."""
         planes = np.zeros((self.planes, *self.bank.grid.shape), np.uint32)
-        for tile, core in enumerate(self.bank.grid.cores):
-            planes[(slice(None), *core)] = self.core(tile)
+        for tile in range(len(self.bank.grid)):
+            planes[(slice(None), *self.bank.grid.core(tile))] = self.core(tile)
         return planes
 
     def objects(self) -> Table:
@@ -74,7 +77,11 @@ class Joined:
         parts = {
             name: np.concatenate([f.objects.get(name, np.zeros(f.n)) for f in self.founds])[kept] for name in names
         }
-        return {name: _combined(name, values, owner, parts, self.n) for name, values in parts.items()}
+        columns = {name: _combined(name, values, owner, parts, self.n) for name, values in parts.items()}
+        shared = np.zeros(self.n + 1)
+        for side in (0, 1):
+            np.add.at(shared, self.partners[:, side], self.partners[:, 2])
+        return {**columns, "overlap": np.minimum(shared[1:], columns["overlap"])} if columns else columns
 
 
 def join(bank: Bank, min_size: int) -> Steps[Joined]:
@@ -88,40 +95,73 @@ def join(bank: Bank, min_size: int) -> Steps[Joined]:
     grid = bank.grid
     founds = [bank.found(tile) for tile in range(len(grid))]
     starts = np.concatenate([[0], np.cumsum([found.n for found in founds])]).astype(int)
-    pairs, seams = [], []
+    seams: list[Seam] = []
+    links: list[np.ndarray] = []
     neighbours = list(grid.neighbours())
     for done, (one, other, both) in enumerate(neighbours):
         yield Progress("join", done, len(neighbours))
-        joined, said = compare(bank, one, other, both, (founds[one], founds[other]))
-        pairs.append(joined + np.array([starts[one] - 1, starts[other] - 1]))
-        seams += said
-    part = _components(int(starts[-1]), np.concatenate(pairs) if pairs else np.zeros((0, 2), int))
+        said = compare(bank, one, other, both, (founds[one], founds[other]))
+        nodes = said.pairs + np.array([starts[one] - 1, starts[other] - 1])
+        links.append(np.concatenate([nodes, said.likeness[:, None]], axis=1))
+        seams += said.seams
+    tile_of = np.repeat(np.arange(len(founds)), [found.n for found in founds])
+    whole = np.concatenate([found.objects["cut"] == 0 for found in founds])
+    part = _components(tile_of, whole, np.concatenate(links) if links else np.zeros((0, 3)))
     own = np.concatenate([found.objects["own"] for found in founds])
     kept = np.bincount(part, own, minlength=int(part.max(initial=-1)) + 1) >= max(1, min_size)
     ids = (np.cumsum(kept) * kept)[part]
     per_tile = [np.concatenate([[0], ids[a:b]]).astype(np.int64) for a, b in pairwise(starts)]
-    plane = colour(int(kept.sum()), _partners(founds, per_tile))
+    shared = _partners(founds, per_tile)
+    plane = colour(int(kept.sum()), shared[:, :2])
     plane[:1] = 0
-    return Joined(bank, per_tile, plane, founds, _named(seams, per_tile))
+    return Joined(bank, per_tile, plane, founds, shared, _named(seams, per_tile))
 
 
-def _components(number: int, pairs: np.ndarray) -> np.ndarray:
-    """The component 0..K-1 of each of so many nodes, in the order of their first."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+def _components(tile_of: np.ndarray, whole: np.ndarray, links: np.ndarray) -> np.ndarray:
+    """The component 0..K-1 of each node, in the order of their first; `links` are (node, node, likeness).
 
-    if not number:
-        return np.zeros(0, int)
-    graph = coo_array((np.ones(len(pairs), bool), pairs.T), shape=(number, number))
-    found = np.asarray(connected_components(graph, directed=False)[1], int)
-    return np.unique(np.unique(found, return_index=True)[1][found], return_inverse=True)[1]
+    The strongest links come first. One that would make two objects of one tile one is left out, for that tile saw them
+    apart; of parts, whose likeness is 0, only if it saw both whole.
+    """
+    parent = np.arange(len(tile_of))
+
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = int(parent[node])
+        return node
+
+    tiles: dict[int, set[int]] = {}  # of each component, and those of them that saw an object of it whole
+    sure: dict[int, set[int]] = {}
+    order = np.lexsort((links[:, 1], links[:, 0], -links[:, 2]))
+    for one, other, likeness in links[order].tolist():
+        a, b = sorted((root(int(one)), root(int(other))))
+        if a == b:
+            continue
+        ones, others = (tiles.pop(node, {int(tile_of[node])}) for node in (a, b))
+        known, also = (sure.pop(node, {int(tile_of[node])} if whole[node] else set()) for node in (a, b))
+        refused = ones & others if likeness else known & also
+        if not refused:
+            parent[b] = a
+            ones, known = ones | others, known | also
+        else:
+            tiles[b], sure[b] = others, also
+        tiles[a], sure[a] = ones, known
+    linked = np.flatnonzero(parent != np.arange(len(parent)))
+    parent[linked] = [root(node) for node in linked.tolist()]
+    return np.unique(parent, return_inverse=True)[1]
 
 
 def _partners(founds: list[Found], ids: list[np.ndarray]) -> np.ndarray:
-    """Pairs of objects of the image that share pixels, int (K, 2), once each."""
-    pairs = [np.sort(own[found.partners], axis=1) for found, own in zip(founds, ids, strict=True)]
-    every = np.unique(np.concatenate(pairs), axis=0) if pairs else np.zeros((0, 2), int)
-    return np.asarray(every[(every[:, 0] > 0) & (every[:, 0] != every[:, 1])])
+    """Pairs of objects of the image that share pixels, once each, and how many, int64 (K, 3)."""
+    rows = [np.zeros((0, 3), np.int64)]
+    for found, own in zip(founds, ids, strict=True):
+        rows.append(np.concatenate([np.sort(own[found.partners[:, :2]], axis=1), found.partners[:, 2:]], axis=1))
+    every = np.concatenate(rows)
+    every = every[(every[:, 0] > 0) & (every[:, 0] != every[:, 1])]
+    pairs, where = np.unique(every[:, :2], axis=0, return_inverse=True)
+    counts = np.bincount(where.ravel(), every[:, 2], len(pairs)).astype(np.int64)
+    return np.concatenate([pairs, counts[:, None]], axis=1)
 
 
 def _named(seams: list[Seam], ids: list[np.ndarray]) -> list[Seam]:
@@ -130,8 +170,9 @@ def _named(seams: list[Seam], ids: list[np.ndarray]) -> list[Seam]:
     for seam in seams:
         (one, a), (other, b) = seam.one, seam.other
         label, partner = int(ids[one][a]), int(ids[other][b])
+        kind = "conflict" if seam.kind == "joined" and label != partner else seam.kind
         if label:
-            named.append(Seam(seam.kind, seam.place, (one, label), (other, partner)))
+            named.append(Seam(kind, seam.place, (one, label), (other, partner)))
     return named
 
 

@@ -44,8 +44,27 @@ class Seam:
     other: tuple[int, int]
 
 
-def compare(bank: Bank, one: int, other: int, both: Box, founds: tuple[Found, Found]) -> tuple[np.ndarray, list[Seam]]:
-    """Pairs of ids of two tiles that are one object, int (K, 2), and what is to be said of their seam.
+@dataclass(frozen=True)
+class Seams:
+    """What two tiles make of the pixels that both saw.
+
+    Attributes
+    ----------
+    pairs : int array of shape (K, 2)
+        Ids of the one and of the other that are one object.
+    likeness : float array of shape (K,)
+        Their IoU; 0 where one is a part of the other, whose tile could not see more of it.
+    seams : list of Seam
+        What is to be said of objects that reach from one core into the other.
+    """
+
+    pairs: np.ndarray
+    likeness: np.ndarray
+    seams: list[Seam]
+
+
+def compare(bank: Bank, one: int, other: int, both: Box, founds: tuple[Found, Found]) -> Seams:
+    """Which objects of two tiles are one.
 
     Parameters
     ----------
@@ -58,14 +77,28 @@ def compare(bank: Bank, one: int, other: int, both: Box, founds: tuple[Found, Fo
     """
     views = bank.read(one, both), bank.read(other, both)
     if not (views[0].any() or views[1].any()):
-        return np.zeros((0, 2), int), []
+        return Seams(np.zeros((0, 2), int), np.zeros(0), [])
+    grid = bank.grid
     pairs, counts = _shared(*views)
-    joined = _join(pairs, counts, views, founds)
-    cores = [relative(bank.grid.cores[tile], both) for tile in (one, other)]
+    ends = _ends(views[0], grid.region(one), grid.region(other)), _ends(views[1], grid.region(other), grid.region(one))
+    joined, likeness = _join(pairs, counts, views, founds, ends)
+    cores = [relative(grid.core(tile), both) for tile in (one, other)]
     seams = _crossings(views, cores, pairs, counts, joined, (one, other), both)
     mirrored = _crossings(views[::-1], cores[::-1], pairs[:, ::-1], counts, joined[:, ::-1], (other, one), both)
     known = {(seam.one, seam.other) for seam in seams if seam.other[1]}
-    return joined, seams + [seam for seam in mirrored if (seam.other, seam.one) not in known]
+    return Seams(joined, likeness, seams + [seam for seam in mirrored if (seam.other, seam.one) not in known])
+
+
+def _ends(view: np.ndarray, mine: Box, theirs: Box) -> np.ndarray:
+    """By id, whether an object reaches a side of a tile's region beyond which the other tile sees more; bool."""
+    ends = np.zeros(int(view.max(initial=0)) + 1, bool)
+    for axis, (here, there) in enumerate(zip(mine, theirs, strict=True), start=1):
+        if there.start < here.start:
+            ends[view.take(0, axis)] = True
+        if here.stop < there.stop:
+            ends[view.take(-1, axis)] = True
+    ends[0] = False
+    return ends
 
 
 def _shared(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,47 +113,37 @@ def _shared(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _join(
-    pairs: np.ndarray, counts: np.ndarray, views: tuple[np.ndarray, np.ndarray], founds: tuple[Found, Found]
-) -> np.ndarray:
+    pairs: np.ndarray,
+    counts: np.ndarray,
+    views: tuple[np.ndarray, np.ndarray],
+    founds: tuple[Found, Found],
+    ends: tuple[np.ndarray, np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
     """Which pairs are one object: the most alike first, each object in one pair; then parts of what is seen whole.
 
     Where objects are alike over all that both tiles saw, as those that lie on one another, those belong together that
     are alike in size as a whole.
     """
     if not len(pairs):
-        return np.zeros((0, 2), int)
-    sizes = [np.bincount(view.ravel()) for view in views]
-    first, second = (size[pairs[:, side]] for side, size in enumerate(sizes))
+        return np.zeros((0, 2), int), np.zeros(0)
+    first, second = (np.bincount(view.ravel())[pairs[:, side]] for side, view in enumerate(views))
     iou = counts / (first + second - counts)
     wholes = [found.objects["seen"][pairs[:, side] - 1] for side, found in enumerate(founds)]
     alike = counts / (wholes[0] + wholes[1] - counts)
     taken: tuple[set[int], set[int]] = set(), set()
-    joined = []
+    joined: dict[tuple[int, int], float] = {}
     for k in np.lexsort((-alike, -iou)):
         a, b = pairs[k].tolist()
         if iou[k] > AGREE and a not in taken[0] and b not in taken[1]:
             taken[0].add(a)
             taken[1].add(b)
-            joined.append((a, b))
+            joined[a, b] = float(iou[k])
     if max(len(view) for view in views) == 1:
-        joined += _parts(pairs, (counts / first, counts / second), founds, taken)
-    return np.array(joined, int).reshape(-1, 2)
-
-
-def _parts(
-    pairs: np.ndarray,
-    inside: tuple[np.ndarray, np.ndarray],
-    founds: tuple[Found, Found],
-    taken: tuple[set[int], set[int]],
-) -> list[tuple[int, int]]:
-    """Pairs of which one is a part of the other: its tile's view ends there, and could not tell what it belongs to."""
-    cut = [found.objects["cut"][pairs[:, side] - 1] > 0 for side, found in enumerate(founds)]
-    return [
-        (int(a), int(b))
-        for k, (a, b) in enumerate(pairs)
-        for side, label in enumerate((a, b))
-        if label not in taken[side] and cut[side][k] and inside[side][k] >= INSIDE
-    ]
+        for (a, b), *inside in zip(pairs.tolist(), counts / first, counts / second, strict=True):
+            for side, label in enumerate((a, b)):  # its view ends there, and could not tell what it belongs to
+                if label not in taken[side] and ends[side][label] and inside[side] >= INSIDE:
+                    joined.setdefault((a, b), 0.0)
+    return np.array(list(joined), int).reshape(-1, 2), np.array(list(joined.values()))
 
 
 def _crossings(
@@ -137,9 +160,7 @@ def _crossings(
     here, there = (view[(slice(None), *_clipped(core, view.shape[1:]))] for core in cores)
     number = int(view.max(initial=0))
     at_home, abroad, seen = (np.bincount(part.ravel(), minlength=number + 1) for part in (here, there, view))
-    for a in np.flatnonzero((at_home > 0) & (abroad > BEYOND * seen))[0:]:
-        if a == 0:
-            continue
+    for a in 1 + np.flatnonzero((at_home[1:] > 0) & (abroad[1:] > BEYOND * seen[1:])):
         partner = joined[joined[:, 0] == a, 1]
         rivals = pairs[(pairs[:, 0] == a) & (counts > BEYOND * seen[a]) & ~np.isin(pairs[:, 1], partner), 1]
         kind: Kind = "joined" if len(partner) else "apart"
