@@ -67,7 +67,8 @@ RECIPE = {
 def make(path: Path, values: np.ndarray, axes: str = "zyx", version: str = "0.5", **how: Any) -> Path:
     """An OME-Zarr image on disk."""
     ngio.create_ome_zarr_from_array(
-        path, values, pixelsize=0.5, z_spacing=2.0, axes_names=list(axes), levels=3, ngff_version=version, consolidation_mode="auto",
+        path, values, pixelsize=0.5, z_spacing=2.0, axes_names=list(axes), levels=3, ngff_version=version,
+        consolidation_mode="auto",
         chunks=how.pop("chunks", tuple({"t": 1, "c": 1, "z": 16, "y": 32, "x": 32}[a] for a in axes)), **how,
     )  # fmt: skip
     return path

@@ -21,6 +21,7 @@ SCRIPT = """#!/bin/sh
 #SBATCH --time=12:00:00
 #SBATCH --requeue
 set -eu
+export DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON="{{}}"
 export OMP_NUM_THREADS="${{SLURM_CPUS_PER_TASK:-1}}" MKL_NUM_THREADS="${{SLURM_CPUS_PER_TASK:-1}}"
 address=$(mktemp -u "$PWD/napari-discern-XXXXXX.json")
 trap 'kill $(jobs -p) 2>/dev/null; rm -f "$address"' EXIT

@@ -20,6 +20,7 @@ from napari_discern.model import Model
 from napari_discern.progress import run
 from napari_discern.recipe import Recipe
 from napari_discern.segmentation import Measures, Patches, all_sizes, check_weights, find_in_patch
+from napari_discern.tiles import Compared, compare
 
 
 class Finder(Protocol):
@@ -88,6 +89,20 @@ def do_tile(work: TileWork) -> TileDone:
     with writing(workplace.volume):
         bank.write(work.tile, layers, measures)
     return TileDone(work.frame, work.tile)
+
+
+@dataclass(frozen=True)
+class SeamWork:
+    """One tile to be compared with its neighbours."""
+
+    workplace: Workplace
+    frame: int
+    tile: int
+
+
+def compare_tile(work: SeamWork) -> Compared:
+    """Which objects of a tile are those of its neighbours."""
+    return work.tile, compare(work.workplace.bank(work.frame), work.tile)
 
 
 @dataclass(frozen=True)

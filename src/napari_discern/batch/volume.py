@@ -19,7 +19,7 @@ from napari_discern.batch.output import Target, create, finish, publish, refuse_
 from napari_discern.batch.plan import Plan, frame_of
 from napari_discern.batch.report import Event, Report, events_of, table_of
 from napari_discern.batch.settings import Batch
-from napari_discern.batch.tile import FillWork, Finder, TileDone, TileWork, do_tile, fill_tile
+from napari_discern.batch.tile import FillWork, Finder, SeamWork, TileDone, TileWork, compare_tile, do_tile, fill_tile
 from napari_discern.batch.workplace import Workplace, writing
 from napari_discern.errors import BadFile
 from napari_discern.image import Image
@@ -96,7 +96,7 @@ def label_volume(job: Job, crew: Crew) -> Steps[Report]:
         _refuse_gaps(job, failed)
         frames: list[Joined] = []
         for frame in range(job.plan.count):
-            frames.append((yield from _joined_frame(workplace, frame, job.plan)))
+            frames.append((yield from _joined_frame(workplace, frame, job.plan, crew)))
         report = _report(job, frames)
         planes = max(found.planes for found in frames)
         refuse_finished(workplace, planes, job.overwrite)
@@ -187,10 +187,12 @@ def _refuse_gaps(job: Job, failed: Sequence[TileDone]) -> None:
         bank.write(tile.tile, np.zeros((1, *sides(bank.grid.region(tile.tile))), np.uint32), {}, tile.failure)
 
 
-def _joined_frame(workplace: Workplace, frame: int, plan: Plan) -> Steps[Joined]:
+def _joined_frame(workplace: Workplace, frame: int, plan: Plan, crew: Crew) -> Steps[Joined]:
     width = JOIN / plan.count
-    steps = join(workplace.bank(frame), plan.recipe.min_size)
-    return (yield from part_of(steps, "join", 1 - JOIN - FILL + frame * width, width, 1))
+    work = (SeamWork(workplace, frame, tile) for tile in range(len(plan.grid)))
+    with closing(crew.each(compare_tile, work)) as compared:
+        steps = join(workplace.bank(frame), plan.recipe.min_size, compared)
+        return (yield from part_of(steps, "join", 1 - JOIN - FILL + frame * width, width, 1))
 
 
 def _filled(workplace: Workplace, frames: Sequence[Joined], planes: int, crew: Crew) -> Steps[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,13 +47,12 @@ class Grid:
         """The core of a tile, grown by the halo."""
         return tuple(parts[k] for parts, k in zip(self._grown, self._place(tile), strict=True))
 
-    def neighbours(self) -> Iterator[tuple[int, int, Box]]:
-        """Each pair of tiles whose regions share pixels, the smaller number first, with the box that they share."""
-        for along in product(*(self._meetings(axis) for axis in range(len(self.shape)))):
-            one = int(np.ravel_multi_index([i for i, _, _ in along], self._counts))
-            other = int(np.ravel_multi_index([j for _, j, _ in along], self._counts))
-            if one < other:
-                yield one, other, tuple(both for _, _, both in along)
+    def neighbours(self, tile: int) -> Iterator[tuple[int, Box]]:
+        """The tiles of larger numbers whose regions share pixels with that of a tile, and the box that they share."""
+        for along in product(*(self._meetings[axis][k] for axis, k in enumerate(self._place(tile)))):
+            other = int(np.ravel_multi_index([j for j, _ in along], self._counts))
+            if other > tile:
+                yield other, tuple(both for _, both in along)
 
     def _place(self, tile: int) -> tuple[int, ...]:
         return tuple(map(int, np.unravel_index(tile, self._counts)))
@@ -74,16 +74,18 @@ class Grid:
             for parts, halo, n in zip(self._parts, self.halo, self.shape, strict=True)
         ]
 
-    def _meetings(self, axis: int) -> list[tuple[int, int, slice]]:
-        """Parts along an axis that share something once grown, in either order, and what they share."""
-        grown, found = self._grown[axis], []
-        for i, one in enumerate(grown):
-            for j in range(i, len(grown)):
-                if grown[j].start >= one.stop:
-                    break
-                both = slice(grown[j].start, min(one.stop, grown[j].stop))
-                found += [(i, j, both)] if i == j else [(i, j, both), (j, i, both)]
-        return found
+    @cached_property
+    def _meetings(self) -> list[list[list[tuple[int, slice]]]]:
+        """Along each axis, for each part those that share something with it once grown, and what they share."""
+        return [[list(_overlapping(grown, one)) for one in grown] for grown in self._grown]
+
+
+def _overlapping(grown: list[slice], one: slice) -> Iterator[tuple[int, slice]]:
+    first = bisect_right(grown, one.start, key=lambda part: part.stop)
+    for number, part in enumerate(grown[first:], start=first):
+        if part.start >= one.stop:
+            return
+        yield number, slice(max(one.start, part.start), min(one.stop, part.stop))
 
 
 def common(one: Box, other: Box) -> Box | None:

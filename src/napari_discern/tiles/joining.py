@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 
 from napari_discern.instances import colour
 from napari_discern.progress import Progress, Steps
 from napari_discern.tiles.bank import Bank, Found, Table
-from napari_discern.tiles.seams import Seam, compare
+from napari_discern.tiles.seams import Seam, Seams, compare
 
 
 @dataclass(frozen=True)
@@ -84,26 +86,36 @@ class Joined:
         return {**columns, "overlap": np.minimum(shared[1:], columns["overlap"])} if columns else columns
 
 
-def join(bank: Bank, min_size: int) -> Steps[Joined]:
+Compared: TypeAlias = tuple[int, list[tuple[int, Seams]]]
+"""A tile, and what `compare` says of it."""
+
+
+def join(bank: Bank, min_size: int, compared: Iterable[Compared | None] | None = None) -> Steps[Joined]:
     """Put the objects of all tiles together; those of fewer than `min_size` pixels are left out.
+
+    Parameters
+    ----------
+    compared : iterable, optional
+        Every tile with what `compare` says of it, in any order, where others do the comparing; None is passed over.
 
     Yields
     ------
     Progress
-        One a pair of neighbouring tiles.
+        One a tile.
     """
-    grid = bank.grid
-    founds = [bank.found(tile) for tile in range(len(grid))]
+    number = len(bank.grid)
+    said: dict[int, list[tuple[int, Seams]]] = {}
+    for answer in compared if compared is not None else ((tile, compare(bank, tile)) for tile in range(number)):
+        said |= [answer] if answer is not None else []
+        yield Progress("join", len(said), number)
+    founds = [bank.found(tile) for tile in range(number)]
     starts = np.concatenate([[0], np.cumsum([found.n for found in founds])]).astype(int)
     seams: list[Seam] = []
     links: list[np.ndarray] = []
-    neighbours = list(grid.neighbours())
-    for done, (one, other, both) in enumerate(neighbours):
-        yield Progress("join", done, len(neighbours))
-        said = compare(bank, one, other, both, (founds[one], founds[other]))
-        nodes = said.pairs + np.array([starts[one] - 1, starts[other] - 1])
-        links.append(np.concatenate([nodes, said.likeness[:, None]], axis=1))
-        seams += said.seams
+    for one, (other, told) in ((tile, answer) for tile in range(number) for answer in said[tile]):
+        nodes = told.pairs + np.array([starts[one] - 1, starts[other] - 1])
+        links.append(np.concatenate([nodes, told.likeness[:, None]], axis=1))
+        seams += told.seams
     tile_of = np.repeat(np.arange(len(founds)), [found.n for found in founds])
     whole = np.concatenate([found.objects["cut"] == 0 for found in founds])
     part = _components(tile_of, whole, np.concatenate(links) if links else np.zeros((0, 3)))

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from napari_discern.tiles.bank import Bank, Found
-from napari_discern.tiles.grid import Box, relative
+from napari_discern.tiles.grid import Box, Grid, relative
 
 AGREE = 0.3
 """Two objects can be one if their IoU over the pixels that both tiles saw is larger."""
@@ -63,26 +63,27 @@ class Seams:
     seams: list[Seam]
 
 
-def compare(bank: Bank, one: int, other: int, both: Box, founds: tuple[Found, Found]) -> Seams:
-    """Which objects of two tiles are one.
+def compare(bank: Bank, tile: int) -> list[tuple[int, Seams]]:
+    """Which objects of a tile are those of its neighbours of larger numbers: number and seams of each of these."""
+    region, mine = bank.grid.region(tile), bank.found(tile)
+    whole = bank.read(tile, region)
+    said = []
+    for other, both in bank.grid.neighbours(tile):
+        views = whole[(slice(None), *relative(both, region))], bank.read(other, both)
+        if views[0].any() or views[1].any():
+            said.append((other, _seams(bank.grid, (tile, other), both, views, (mine, bank.found(other)))))
+    return said
 
-    Parameters
-    ----------
-    one, other : int
-        Two tiles.
-    both : tuple of slice
-        The box that both saw.
-    founds : (Found, Found)
-        What each says of its objects.
-    """
-    views = bank.read(one, both), bank.read(other, both)
-    if not (views[0].any() or views[1].any()):
-        return Seams(np.zeros((0, 2), int), np.zeros(0), [])
-    grid = bank.grid
+
+def _seams(
+    grid: Grid, tiles: tuple[int, int], both: Box, views: tuple[np.ndarray, np.ndarray], founds: tuple[Found, Found]
+) -> Seams:
+    """What two tiles make of the box that both saw."""
+    one, other = tiles
     pairs, counts = _shared(*views)
     ends = _ends(views[0], grid.region(one), grid.region(other)), _ends(views[1], grid.region(other), grid.region(one))
     joined, likeness = _join(pairs, counts, views, founds, ends)
-    cores = [relative(grid.core(tile), both) for tile in (one, other)]
+    cores = [relative(grid.core(tile), both) for tile in tiles]
     seams = _crossings(views, cores, pairs, counts, joined, (one, other), both)
     mirrored = _crossings(views[::-1], cores[::-1], pairs[:, ::-1], counts, joined[:, ::-1], (other, one), both)
     known = {(seam.one, seam.other) for seam in seams if seam.other[1]}
