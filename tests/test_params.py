@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 import napari_discern
 from napari_discern.errors import BadArgument, DiscernError
 from napari_discern.params import Params
+from napari_discern.recipe import Recipe
 
 
 def load_all() -> None:
@@ -36,6 +37,13 @@ NUMBERS = (0.375, 1, 2, 3, 5, 8, 16, 45, 99, 1e-5)
 TEXTS = ('a "quoted" name = [1]\n# no comment', "Blätter\\葉")
 
 
+EXAMPLES: dict[str, Any] = {
+    "recipe": Recipe(model="any text"), "by_slice": False,
+    "frames": (1,), "shape": (9, 8), "tile": (4, 4), "halo": (2, 2), "chunk": (4, 4),
+}  # fmt: skip
+"""Values of fields that must be given, but for texts."""
+
+
 def plain(annotation: Any) -> list[Any]:
     """The types that an annotation allows, without Annotated and unions."""
     if get_origin(annotation) is Annotated:
@@ -50,7 +58,7 @@ def candidates(kind: Any) -> Iterator[Any]:
     if get_origin(kind) is Literal:
         yield from get_args(kind)
     elif get_origin(kind) is tuple:
-        yield from ((0.5, 2.0), (3.0, 1.0, 0.25))
+        yield from ((0.5, 2.0), (3.0, 1.0, 0.25), (4, 5, 6))
     elif get_origin(kind) is dict:
         yield {"plain": 2.0, "with space.and dot": 1.5}
     elif kind is bool:
@@ -58,7 +66,7 @@ def candidates(kind: Any) -> Iterator[Any]:
     elif kind in (int, float):
         yield from (kind(n) for n in NUMBERS if kind is float or n >= 1)
     elif kind is str:
-        yield from (*TEXTS, "0:12,3:40")
+        yield from (*TEXTS, "0:12,3:40", "8GB", "cells")
     elif isinstance(kind, type) and issubclass(kind, Params):
         for name in kind.model_fields:
             yield from variants(kind, name)
@@ -66,7 +74,7 @@ def candidates(kind: Any) -> Iterator[Any]:
 
 def make(cls: type[Params], **values: Any) -> Params:
     """The defaults, with something for what must be given, and these values."""
-    needed = {n: "any text" for n, field in cls.model_fields.items() if field.is_required()}
+    needed = {n: EXAMPLES.get(n, "any text") for n, field in cls.model_fields.items() if field.is_required()}
     return cls(**{**needed, **values})
 
 
