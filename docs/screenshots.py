@@ -1,6 +1,6 @@
 """Make the pictures in docs/images from the running program.
 
-    python docs/screenshots.py [--out DIR]
+    python docs/screenshots.py [--part panels|overlaps|batch] [--out DIR]
 
 Needs a screen; without one, begin with xvfb-run --auto-servernum --server-args="-screen 0 1280x800x24".
 """
@@ -50,12 +50,20 @@ def main() -> None:
     """Open a sample, find its objects, teach; a picture of each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
+    parser.add_argument("--part", choices=PARTS, default="panels", help="each in a napari of its own")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to watch the training")
     known = parser.parse_args()
     viewer = napari.Viewer(title="napari-discern")
     viewer.window._qt_window.resize(1280, 800)
     dock = Dock(viewer)
     viewer.window.add_dock_widget(dock, name="Discern", area="right")
+    PARTS[known.part](viewer, dock, known)
+    dock.release()
+    viewer.close()
+
+
+def panels(viewer: Any, dock: Dock, known: argparse.Namespace) -> None:
+    """The panels on the sample of cells."""
     shoot(viewer, known.out / "empty.png")
     viewer.open_sample("napari-discern", "cells")
     dock.segment.find.click()
@@ -73,15 +81,10 @@ def main() -> None:
     shoot(viewer, known.out / "train.png")
     dock.train.stop.click()
     until(lambda: not dock.session.work.busy)
-    overlaps(viewer, dock, known.out)
-    batch(viewer, dock, known.out)
-    dock.release()
-    viewer.close()
 
 
-def overlaps(viewer: Any, dock: Dock, out: Path) -> None:
+def overlaps(viewer: Any, dock: Dock, known: argparse.Namespace) -> None:
     """Objects that share pixels: a layer a plane."""
-    viewer.layers.clear()
     viewer.open_sample("napari-discern", "translucent")
     dock.tabs.setCurrentIndex(0)
     dock.segment.model.pick("overlap")
@@ -89,15 +92,14 @@ def overlaps(viewer: Any, dock: Dock, out: Path) -> None:
     until(lambda: not dock.session.work.busy)
     for layer in viewer.layers:
         layer.visible = not layer.name.endswith("truth") and "truth" not in layer.name
-    shoot(viewer, out / "overlaps.png")
+    shoot(viewer, known.out / "overlaps.png")
 
 
-def batch(viewer: Any, dock: Dock, out: Path) -> None:
+def batch(viewer: Any, dock: Dock, known: argparse.Namespace) -> None:
     """A volume on disk, labelled in tiles."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cells.ome.zarr"
         io.write_image(path, Cells()(0)[0])
-        viewer.layers.clear()
         dock.tabs.setCurrentIndex(4)
         dock.segment.model.pick("nuclei")
         dock.batch.form.show(Batch())
@@ -107,9 +109,11 @@ def batch(viewer: Any, dock: Dock, out: Path) -> None:
         dock.batch.look()
         dock.batch.volumes.clear()
         dock.batch.volumes.addItem("cells.ome.zarr")
-        shoot(viewer, out / "batch.png")
+        shoot(viewer, known.out / "batch.png")
         viewer.layers.clear()
 
+
+PARTS = {"panels": panels, "overlaps": overlaps, "batch": batch}
 
 if __name__ == "__main__":
     main()

@@ -12,10 +12,12 @@ import pytest
 from napari.layers import Labels, Points
 from stubs import Bright, balls, same_partition
 
+from napari_discern import io
 from napari_discern.batch import Event, Report
 from napari_discern.gui.batch import seams_layer
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.session import Session
+from napari_discern.image import Image
 from napari_discern.model import drop_small
 
 TRUTH = balls((61, 83), (4, 4), 20)
@@ -57,6 +59,15 @@ def test_volumes_are_labelled_on_disk(panel: Any, viewer: Any, volume: Path, qtb
     layer = next(layer for layer in viewer.layers if isinstance(layer, Labels))
     assert np.array_equal(np.asarray(layer.data[0]), found)
     assert layer.scale.tolist() == [0.5, 0.5]
+
+
+def test_a_volume_of_one_level_is_shown(panel: Any, viewer: Any, tmp_path: Path, qtbot: Any) -> None:
+    io.write_image(tmp_path / "cells.ome.zarr", Image(np.where(TRUTH > 0, 200, 10).astype(np.uint8), "yx"))
+    panel.add([tmp_path / "cells.ome.zarr"])
+    wait_for(panel, qtbot, panel.label)
+    panel.show_seams.click()
+    panel.show_seams.click()
+    assert [layer.name for layer in viewer.layers] == ["cells.ome.zarr", "objects"]
 
 
 def test_what_is_wrong_stands_in_the_row_of_the_volume(panel: Any, volume: Path, tmp_path: Path, qtbot: Any) -> None:

@@ -95,7 +95,11 @@ class Report:
         counts = Counter(event.kind for event in self.events)
         words = [f"{counts[kind]:,} {word}" for kind, word in WORDS.items() if counts[kind]]
         return ", ".join(
-            [f"{self.objects:,} objects in {self.tiles:,} tiles", *words, f"{len(self.suspicious):,} to check"]
+            [
+                f"{self.objects:,} objects in {self.tiles:,} tile{'' if self.tiles == 1 else 's'}",
+                *words,
+                f"{len(self.suspicious):,} to check",
+            ]
         )
 
     def to_json(self) -> str:

@@ -309,4 +309,5 @@ def _look(levels: list[Any], path: Path) -> dict[str, Any]:
     sizes = {"z": first.pixel_size.z, "y": first.pixel_size.y, "x": first.pixel_size.x}
     data = [level.get_as_dask().squeeze(dropped) for level in levels]
     scale = [sizes.get(a) or 1.0 for k, a in enumerate(first.axes) if k not in dropped]
-    return {"data": data, "multiscale": True, "scale": scale, "metadata": {SHOWN: str(path)}}
+    several = len(data) > 1
+    return {"data": data if several else data[0], "multiscale": several, "scale": scale, "metadata": {SHOWN: str(path)}}
