@@ -123,7 +123,7 @@ class Instances:
         covered = layers > 0
         if not (covered.sum(axis=0) > 1).any():
             return cls(layers.max(axis=0, keepdims=True), **where)
-        plane = colour(int(layers.max()), partners(layers)).astype(np.int16)[layers]
+        plane = colour(int(layers.max()), partners(layers)[:, :2]).astype(np.int16)[layers]
         parts = [np.where(covered & (plane == p), layers, 0).max(axis=0) for p in range(int(plane.max()) + 1)]
         return cls(np.stack(parts).astype(np.uint32), **where)
 
@@ -229,11 +229,7 @@ class Instances:
         if len(self.planes) == 1:
             return np.zeros(self.n + 1, int), [""] * (self.n + 1)
         area = np.bincount(self.planes[:, self.shared].ravel(), minlength=self.n + 1)
-        others: list[list[int]] = [[] for _ in range(self.n + 1)]
-        for one, other in partners(self.planes).tolist():
-            others[one].append(other)
-            others[other].append(one)
-        return area, [" ".join(map(str, sorted(ids))) for ids in others]
+        return area, ["", *names_of_partners(self.n, partners(self.planes))]
 
     def _feature_names(self) -> list[str]:
         names = ["label", "plane", "area", "area_units"]
@@ -258,11 +254,24 @@ def once_a_pixel(layers: np.ndarray) -> np.ndarray:
 
 
 def partners(layers: np.ndarray) -> np.ndarray:
-    """Pairs of ids that share a pixel, int64 (K, 2), the smaller first; layers (L, \\*S) as of `from_layers`."""
+    """Pairs of ids that share pixels, the smaller first, and how many, int64 (K, 3); layers as of `from_layers`."""
     several = layers[:, (layers > 0).sum(axis=0) > 1].astype(np.int64)
-    pairs = [np.sort(several[[a, b]], axis=0) for a, b in combinations(range(len(several)), 2)]
-    every = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), np.int64)
-    return np.unique(every[:, every[0] > 0], axis=1).T
+    base = int(layers.max(initial=0)) + 1
+    codes = [np.zeros(0, np.int64)]
+    for one, other in combinations(several, 2):
+        low, high = np.minimum(one, other), np.maximum(one, other)
+        codes.append((low * base + high)[low > 0])
+    values, counts = np.unique(np.concatenate(codes), return_counts=True)
+    return np.stack([values // base, values % base, counts], axis=1)
+
+
+def names_of_partners(number: int, pairs: np.ndarray, first: int = 0) -> list[str]:
+    """For each object 1..number, the ids of those that it shares pixels with, counted from `first`, in a text."""
+    others: list[list[int]] = [[] for _ in range(number + 1)]
+    for one, other, _ in pairs.tolist():
+        others[one].append(other + first)
+        others[other].append(one + first)
+    return [" ".join(map(str, sorted(ids))) for ids in others[1:]]
 
 
 def colour(number: int, pairs: np.ndarray) -> np.ndarray:

@@ -19,10 +19,8 @@ import numpy as np
 from napari_discern import io
 from napari_discern.batch.crew import threads_each
 from napari_discern.batch.plan import Plan, frame_of
-from napari_discern.batch.settings import readable
 from napari_discern.batch.tile import Finder, peak_memory
 from napari_discern.errors import OutOfMemory
-from napari_discern.image import Image
 from napari_discern.lazy import LazyModule
 from napari_discern.normalise import Scaling
 from napari_discern.segmentation import Patches
@@ -96,12 +94,14 @@ class Estimate:
     @property
     def line(self) -> str:
         """The estimate in a line."""
+        from dask.utils import format_bytes
+
         grid = self.plan.grid
         core, halo = (" x ".join(map(str, lengths)) for lengths in (sides(grid.core(0)), self.plan.halo))
+        read, written, peak = (format_bytes(n) for n in (self.read, self.written, self.trial.peak))
         return (
-            f"{self.tiles:,} tiles of {core} px with a halo of {halo} px; reads {readable(self.read)}, writes about "
-            f"{readable(self.written)}; {readable(self.trial.peak)} of memory a worker, {_duration(self.seconds)} on "
-            f"{self.workers} worker{'s' if self.workers > 1 else ''}"
+            f"{self.tiles:,} tiles of {core} px with a halo of {halo} px; reads {read}, writes about {written}; {peak} "
+            f"of memory a worker, {_duration(self.seconds)} on {self.workers} worker{'s' if self.workers > 1 else ''}"
         )
 
 
@@ -128,6 +128,8 @@ def fitting_tile(estimated: Estimate, memory: int) -> int | None:
     OutOfMemory
         If the smallest tile is too large.
     """
+    from dask.utils import format_bytes
+
     trial, share = estimated.trial, ROOM * memory / estimated.workers
     if trial.peak <= share:
         return None
@@ -140,8 +142,8 @@ def fitting_tile(estimated: Estimate, memory: int) -> int | None:
         if needed <= share:
             return side
     raise OutOfMemory(
-        f"{readable(memory)} are too little: with the smallest tiles {estimated.workers} worker(s) take "
-        f"{readable(estimated.workers * needed / ROOM)}. Give more --memory, or fewer --workers."
+        f"{format_bytes(memory)} are too little: with the smallest tiles {estimated.workers} worker(s) take "
+        f"{format_bytes(round(estimated.workers * needed / ROOM))}. Give more --memory, or fewer --workers."
     )
 
 
@@ -154,7 +156,7 @@ def _typical(plan: Plan) -> list[int]:
 
 
 def _try(path: Path, plan: Plan, finder: Finder, scaling: Scaling, tiles: Sequence[int], threads: int) -> Trial:
-    image: Image = frame_of(io.read(path), plan.place(0))
+    image = frame_of(io.read(path), plan.place(0))
     patches, grid = Patches(image, plan.recipe.box(plan.shape), scaling), plan.grid
     corner = tuple(slice(r.start, min(r.stop, r.start + 2 * SMALLEST)) for r in grid.region(tiles[0]))
     finder(patches.read(corner))  # the model is loaded once

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_discern import io
 from napari_discern.errors import BadArgument, BadFile
-from napari_discern.image import Image
+from napari_discern.io.omezarr import write_parts
 from napari_discern.lazy import LazyModule
 from napari_discern.progress import Progress, Steps
 
@@ -22,10 +20,8 @@ if TYPE_CHECKING:
 else:
     ngio, zarr = LazyModule("ngio"), LazyModule("zarr")
 
-CHUNK = {"t": 1, "c": 1, "z": 32, "y": 512, "x": 512}
 SMALLEST = 256
 """A converted image gets levels until its longest side is not longer, in pixels."""
-UNITS = {"µm": "micrometer", "um": "micrometer", "nm": "nanometer", "mm": "millimeter", "pixel": None}
 
 
 @dataclass(frozen=True)
@@ -80,36 +76,11 @@ def convert(source: Source) -> Steps[None]:
         If the image cannot be read, or the other one not be written.
     """
     image = io.read(source.path)
-    axes = [a for a in "tczyx" if a in image.axes.replace("s", "c")]
-    shape = [image.size("s") if a == "c" and "s" in image.axes else image.size(a) for a in axes]
+    levels = 1 + max(0, math.ceil(math.log2(max(image.spatial_shape[-2:]) / SMALLEST)))
     with io.atomic(source.volume) as temporary:
-        volume = _empty(temporary, image, axes, shape)
-        array = volume.get_image().zarr_array
-        parts = list(product(*(range(0, n, CHUNK[a]) for a, n in zip(axes, shape, strict=True))))
-        for done, corner in enumerate(parts):
-            yield Progress("convert", done, len(parts))
-            box = {a: slice(c, min(n, c + CHUNK[a])) for a, c, n in zip(axes, corner, shape, strict=True)}
-            array[tuple(box.values())] = _read(image, box)
-        volume.get_image().consolidate(mode="auto")
-
-
-def _empty(path: Path, image: Image, axes: list[str], shape: list[int]) -> Any:
-    sizes = dict(zip(image.spatial_axes, image.spacing, strict=True))
-    longest = max(image.spatial_shape[-2:])
-    levels = 1 + max(0, int(np.ceil(np.log2(longest / SMALLEST))))
-    unit: Any = UNITS.get(image.unit, image.unit)
-    return ngio.create_empty_ome_zarr(
-        path, shape, (sizes["y"], sizes["x"]), z_spacing=sizes.get("z", 1.0), levels=levels, axes_names=axes,
-        space_unit=unit, chunks=tuple(min(n, CHUNK[a]) for a, n in zip(axes, shape, strict=True)),
-        dtype=str(np.dtype(image.data.dtype)), name=image.name, ngff_version="0.5",
-    )  # fmt: skip
-
-
-def _read(image: Image, box: dict[str, slice]) -> np.ndarray:
-    """A part of an image with its axes in the order of the box."""
-    names = image.axes.replace("s", "c")
-    part = np.asarray(image.data[tuple(box[a] for a in names)])
-    return part.transpose([names.index(a) for a in box])
+        for done in write_parts(temporary, image, levels):
+            yield Progress("convert", done, 1)
+        ngio.open_ome_zarr_container(temporary).get_image().consolidate(mode="auto")
 
 
 def _paths(where: str) -> Iterator[tuple[Path, bool]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_discern.batch.workplace import Workplace, writing
+from napari_discern.batch.workplace import Workplace
 from napari_discern.errors import BadFile, OutputExists
 from napari_discern.lazy import LazyModule
 from napari_discern.tiles import Box
@@ -106,17 +106,16 @@ def refuse_finished(workplace: Workplace, planes: int, overwrite: bool) -> None:
 def create(workplace: Workplace, planes: int, largest: int) -> Target:
     """Empty label images for so many planes, with the axes, spacing, units and pyramid of the volume."""
     plan, volume = workplace.plan, open_volume(workplace.volume)
-    with writing(workplace.volume):
-        shutil.rmtree(workplace.result, ignore_errors=True)
-        frame = volume.derive_image(workplace.result)
-        kind = "uint32" if largest <= LARGEST_ID else "uint64"
-        paths, axes = [], ""
-        for name in names_of(plan.label_name, planes):
-            chunks = _chunks(volume.get_image(), plan.chunk)
-            label = frame.derive_label(name, dtype=kind, chunks=chunks, shards=None)
-            axes = "".join(label.axes)
-            paths.append(workplace.result / "labels" / name / label.path)
-            _set_mark(workplace.result / "labels" / name, workplace)
+    shutil.rmtree(workplace.result, ignore_errors=True)
+    frame = volume.derive_image(workplace.result)
+    kind = "uint32" if largest <= LARGEST_ID else "uint64"
+    paths, axes = [], ""
+    for name in names_of(plan.label_name, planes):
+        chunks = _chunks(volume.get_image(), plan.chunk)
+        label = frame.derive_label(name, dtype=kind, chunks=chunks, shards=None)
+        axes = "".join(label.axes)
+        paths.append(workplace.result / "labels" / name / label.path)
+        _set_mark(workplace.result / "labels" / name, workplace)
     spatial = "zyx"[-len(plan.shape) :]
     return Target(tuple(paths), axes, spatial)
 
@@ -124,13 +123,12 @@ def create(workplace: Workplace, planes: int, largest: int) -> Target:
 def finish(workplace: Workplace, planes: int, table: pd.DataFrame) -> None:
     """Build the pyramids of the labels, and write the table beside them."""
     plan = workplace.plan
-    with writing(workplace.volume):
-        frame = ngio.open_ome_zarr_container(workplace.result)
-        for name in names_of(plan.label_name, planes):
-            frame.get_label(name).consolidate(mode="auto")
-        features = ngio.tables.FeatureTable(table.set_index("label"), reference_label=plan.label_name)
-        frame.add_table(plan.label_name, features, backend="csv")
-        _set_mark(workplace.result / "tables" / plan.label_name, workplace)
+    frame = ngio.open_ome_zarr_container(workplace.result)
+    for name in names_of(plan.label_name, planes):
+        frame.get_label(name).consolidate(mode="auto")
+    features = ngio.tables.FeatureTable(table.set_index("label"), reference_label=plan.label_name)
+    frame.add_table(plan.label_name, features, backend="csv")
+    _set_mark(workplace.result / "tables" / plan.label_name, workplace)
 
 
 def publish(workplace: Workplace, planes: int, overwrite: bool, extras: Sequence[Path]) -> None:

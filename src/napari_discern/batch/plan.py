@@ -153,11 +153,7 @@ def refuse_other(then: Plan, now: Plan, where: Path) -> None:
 
 def _chunks(image: Image) -> Sequence[int]:
     """Chunks of an image along its spatial axes; its shape where it knows of none."""
-    chunks = getattr(getattr(image.data, "array", None), "chunks", None)
-    keep = getattr(image.data, "keep", ())
-    if chunks is None:
-        return image.spatial_shape
-    by_axis = {axis: int(chunks[k]) for axis, k in zip(image.axes, keep, strict=True)}
+    by_axis = dict(zip(image.axes, getattr(image.data, "chunks", image.data.shape), strict=True))
     return [by_axis[axis] for axis in image.spatial_axes]
 
 

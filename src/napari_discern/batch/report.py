@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_discern.batch.plan import Plan
+from napari_discern.instances import names_of_partners
 from napari_discern.tiles import Joined
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Report:
 
     def count(self, kind: str) -> int:
         """How many events of a kind there are."""
-        return Counter(event.kind for event in self.events)[kind]
+        return sum(event.kind == kind for event in self.events)
 
     @property
     def suspicious(self) -> list[Event]:
@@ -92,8 +92,7 @@ class Report:
     @property
     def line(self) -> str:
         """The report in a line."""
-        counts = Counter(event.kind for event in self.events)
-        words = [f"{counts[kind]:,} {word}" for kind, word in WORDS.items() if counts[kind]]
+        words = [f"{self.count(kind):,} {word}" for kind, word in WORDS.items() if self.count(kind)]
         return ", ".join(
             [
                 f"{self.objects:,} objects in {self.tiles:,} tile{'' if self.tiles == 1 else 's'}",
@@ -107,10 +106,7 @@ class Report:
         stated: dict[str, Any] = {
             "volume": self.volume.name, "label_name": self.label_name, "objects": self.objects, "tiles": self.tiles,
             "counts": {kind: self.count(kind) for kind in WORDS}, "axes": list(self.axes),
-            "events": [
-                {"kind": e.kind, "place": list(e.place), "label": e.label, "other": e.other, "text": e.text}
-                for e in self.events
-            ],
+            "events": [asdict(event) for event in self.events],
         }  # fmt: skip
         return json.dumps(stated, indent=1)
 
@@ -143,12 +139,12 @@ def events_of(joined: Joined, place: Sequence[int], first: int) -> list[Event]:
     first : int
         What ids of this frame are counted from.
     """
-    events = [
-        Event(seam.kind, (*place, *seam.place), seam.one[1] + first, seam.other[1] + first if seam.other[1] else 0)
-        for seam in joined.seams
-        if seam.kind != "joined"
-    ]
-    events += _joined(joined, place, first)
+    events = []
+    for seam in sorted(joined.seams, key=lambda seam: seam.kind == "joined"):  # what is sound comes last
+        label, other = seam.one[1], seam.other[1]
+        events.append(
+            Event(seam.kind, (*place, *seam.place), label + first, other + first if other not in (0, label) else 0)
+        )
     objects = joined.objects()
     axes = [name[4:] for name in objects if name.startswith("sum_")]
     for k in np.flatnonzero(objects.get("cut", np.zeros(0))):
@@ -157,31 +153,12 @@ def events_of(joined: Joined, place: Sequence[int], first: int) -> list[Event]:
     return _once(events)
 
 
-def _joined(joined: Joined, place: Sequence[int], first: int) -> list[Event]:
-    """Objects that were put together from several tiles, once each."""
-    found: dict[int, Event] = {}
-    for seam in joined.seams:
-        label = seam.one[1]
-        if seam.kind == "joined" and seam.other[1] == label:
-            found.setdefault(label, Event("joined", (*place, *seam.place), label + first))
-    return list(found.values())
-
-
 def _once(events: list[Event]) -> list[Event]:
     """Each kind of event once an object, or pair of objects."""
     seen: dict[tuple[str, int, int], Event] = {}
     for event in events:
         seen.setdefault((event.kind, event.label, event.other), event)
     return list(seen.values())
-
-
-def _names_of_partners(joined: Joined, first: int) -> list[str]:
-    """By object, the ids of those that it shares pixels with, with spaces between."""
-    others: dict[int, list[int]] = {}
-    for one, other, _ in joined.partners.tolist():
-        others.setdefault(one, []).append(other)
-        others.setdefault(other, []).append(one)
-    return [" ".join(str(k + first) for k in sorted(others.get(label, []))) for label in range(1, joined.n + 1)]
 
 
 def table_of(joined: Joined, plan: Plan, place: dict[str, int], first: int, spacing: Sequence[float]) -> pd.DataFrame:
@@ -204,7 +181,7 @@ def table_of(joined: Joined, plan: Plan, place: dict[str, int], first: int, spac
     ]
     columns["touches_border"] = np.any(touching, axis=0)
     columns["overlap_area"] = objects["overlap"].astype(np.int64)
-    columns["overlaps_with"] = _names_of_partners(joined, first)
+    columns["overlaps_with"] = names_of_partners(joined.n, joined.partners, first)
     columns["seen_whole"] = objects["cut"] == 0
     known = {"seen", "own", "cut", "overlap"}
     columns |= {

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from pydantic import Field, field_validator
 
 from napari_discern.params import Params
-
-SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 
 
 class Batch(Params):
@@ -44,19 +40,12 @@ def bytes_of(text: str) -> int:
     ValueError
         If it means none.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
-    if not found or float(found[1]) <= 0:
+    from dask.utils import parse_bytes
+
+    try:
+        number = int(parse_bytes(text))
+    except ValueError:
+        number = 0
+    if number <= 0:
         raise ValueError(f"{text!r} is no amount of memory; write it as 8GB, 500MB or 2GiB")
-    base = SIZES[found[2]]
-    if found[3]:
-        base = 1024 ** list(SIZES).index(found[2])
-    return int(float(found[1]) * base)
-
-
-def readable(number: float) -> str:
-    """Bytes in words, with three digits."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(number) < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} TB"
+    return number

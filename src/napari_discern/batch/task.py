@@ -11,7 +11,7 @@ from napari_discern import zoo
 from napari_discern.batch.crew import Crew
 from napari_discern.batch.estimate import Estimate, estimate, fitting_tile
 from napari_discern.batch.inputs import Source, convert
-from napari_discern.batch.plan import plan
+from napari_discern.batch.plan import Plan, plan
 from napari_discern.batch.report import Report
 from napari_discern.batch.settings import Batch, bytes_of
 from napari_discern.batch.tile import ModelFinder
@@ -61,23 +61,36 @@ class Task:
         """What labelling a volume will take, from two of its tiles; nothing is changed."""
         if not source.path.exists():
             raise BadFile(f"{source.path} does not exist. Check the path.")
-        job = self.job(source.path)
-        return estimate(source.path, job.plan, job.finder, self.batch.workers)
+        planned, tried = self._planned(source.path)
+        return tried or self._try(source.path, planned)
 
     def job(self, volume: Path) -> Job:
         """What is to be done with a volume; its tiles fit in the memory that may be used."""
+        planned, _ = self._planned(volume)
+        return Job(volume, planned, ModelFinder(planned.recipe), self.batch, self.resume, self.overwrite)
+
+    def _planned(self, volume: Path) -> tuple[Plan, Estimate | None]:
+        """How a volume is cut, and what it will take where that was tried to find a tile that fits."""
         check_weights(self.recipe.weights_sha256, self.card)
-        recipe, workplace = self.recipe, Workplace(volume, self.batch.label_name)
-        if self.batch.memory and self.resume and workplace.exists:
-            recipe = recipe.model_copy(update={"tile": workplace.plan.recipe.tile})  # as it was made to fit then
-        planned, finder = plan(volume, recipe, self.card, self.batch), ModelFinder(recipe)
-        if self.batch.memory and recipe is self.recipe:
-            side = fitting_tile(estimate(volume, planned, finder, self.batch.workers), bytes_of(self.batch.memory))
-            if side is not None:
-                recipe = recipe.model_copy(update={"tile": side})
-                planned, finder = plan(volume, recipe, self.card, self.batch), ModelFinder(recipe)
-                log.warning(
-                    "%s: tiles of %s px with a halo of %s px, so that %s are enough.",
-                    volume, side, max(planned.halo), self.batch.memory,
-                )  # fmt: skip
-        return Job(volume, planned, finder, self.batch, self.resume, self.overwrite)
+        planned = plan(volume, self.recipe, self.card, self.batch)
+        if not self.batch.memory:
+            return planned, None
+        workplace = Workplace(volume, self.batch.label_name)
+        if self.resume and workplace.exists:
+            return self._with_tile(volume, workplace.plan.recipe.tile), None  # as it was made to fit then
+        tried = self._try(volume, planned)
+        side = fitting_tile(tried, bytes_of(self.batch.memory))
+        if side is None:
+            return planned, tried
+        planned = self._with_tile(volume, side)
+        log.warning(
+            "%s: tiles of %s px with a halo of %s px, so that %s are enough.",
+            volume, side, max(planned.halo), self.batch.memory,
+        )  # fmt: skip
+        return planned, None
+
+    def _with_tile(self, volume: Path, tile: object) -> Plan:
+        return plan(volume, self.recipe.model_copy(update={"tile": tile}), self.card, self.batch)
+
+    def _try(self, volume: Path, planned: Plan) -> Estimate:
+        return estimate(volume, planned, ModelFinder(planned.recipe), self.batch.workers)

@@ -20,7 +20,7 @@ from napari_discern.model import Model
 from napari_discern.progress import run
 from napari_discern.recipe import Recipe
 from napari_discern.segmentation import Measures, Patches, all_sizes, check_weights, find_in_patch
-from napari_discern.tiles import Compared, compare
+from napari_discern.tiles import Compared, compare, lay
 
 
 class Finder(Protocol):
@@ -129,12 +129,11 @@ def fill_tile(work: FillWork) -> int:
     """Write the labels of a tile's core to the result; the number of the tile."""
     bank = work.workplace.bank(work.frame)
     core = bank.grid.core(work.tile)
-    found = bank.read(work.tile, core)
+    arrays = work.target.arrays()
+    planes = lay(bank.read(work.tile, core), work.ids, work.planes, len(arrays))
     with writing(work.workplace.volume):
-        for plane, array in enumerate(work.target.arrays()):
-            chosen = np.where(work.planes == plane, work.ids, 0).astype(array.dtype)
-            labels = chosen[found].max(axis=0)
-            array[work.target.place(work.workplace.plan.place(work.frame), core)] = labels
+        for array, labels in zip(arrays, planes, strict=True):
+            array[work.target.place(work.workplace.plan.place(work.frame), core)] = labels.astype(array.dtype)
     return work.tile
 
 

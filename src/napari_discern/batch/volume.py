@@ -131,17 +131,12 @@ def _normalised(image: Image, plan: Plan) -> Scaling:
     try:
         return plan.recipe.normalise(image)
     except BadFile as error:
-        parts, size = [], 0
+        parts: list[np.ndarray] = []
+        leading = (slice(None),) * (len(image.spatial_axes) - len(plan.shape))  # slices are normalised together
         for tile in range(len(plan.grid)):
-            core = plan.grid.core(tile)
             with suppress(BadFile):
-                parts.append(
-                    image.read([slice(None)] * (len(image.spatial_axes) - len(core)) + list(core)).reshape(
-                        image.channels, -1
-                    )
-                )
-                size += parts[-1].shape[1]
-            if size >= SAMPLE:
+                parts.append(image.read((*leading, *plan.grid.core(tile))).reshape(image.channels, -1))
+            if sum(part.shape[1] for part in parts) >= SAMPLE:
                 break
         if not parts:
             raise error

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_discern import io
 from napari_discern.batch.plan import Plan, refuse_other
 from napari_discern.errors import BadFile, DiscernError, OutputExists
 from napari_discern.lazy import LazyModule
@@ -104,7 +105,7 @@ class Workplace:
         for frame in range(plan.count):
             (self.path / "tiles" / f"{frame:06d}").mkdir(parents=True)
         stated = {"run": uuid.uuid4().hex, "plan": plan.model_dump(mode="json")}
-        _write(self.path / "plan.json", json.dumps(stated, indent=1))
+        _write(self.path / "plan.json", stated)
         self._clear()
         return False
 
@@ -123,7 +124,7 @@ class Workplace:
         if not self._settled(time).is_file():
             scaling = normalise()
             stated = {"offset": scaling.offset.tolist(), "scale": scaling.scale.tolist(), "cofactor": scaling.cofactor}
-            _write(self._settled(time), json.dumps(stated))
+            _write(self._settled(time), stated)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -189,8 +190,7 @@ def writing(volume: Path) -> Iterator[None]:
         ) from error
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+def _write(path: Path, stated: dict[str, Any]) -> None:
+    """Write JSON that is there whole or not at all."""
+    with io.atomic(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(stated, indent=1), encoding="utf-8")

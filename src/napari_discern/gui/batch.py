@@ -47,8 +47,8 @@ SHOWN = "napari-discern shows"
 """Metadata of a layer that say what of a volume it is."""
 KIND = "batch"
 """What settings are remembered under."""
-COLOURS = {"apart": "#e69f00", "conflict": "#cc79a7", "cut": "#56b4e9", "failed": "#d55e00", "joined": "#009e73"}
-SYMBOLS = {"apart": "cross", "conflict": "x", "cut": "square", "failed": "star", "joined": "disc"}
+COLOURS = {"apart": "#e69f00", "conflict": "#cc79a7", "cut": "#56b4e9", "failed": "#d55e00"}
+SYMBOLS = {"apart": "cross", "conflict": "x", "cut": "square", "failed": "star"}
 
 
 @dataclass(frozen=True)
@@ -100,15 +100,13 @@ class BatchPanel(QWidget):
         known = {self.volumes.item(row).text() for row in range(self.volumes.count())}
         self.volumes.addItems([str(path) for path in paths if str(path) not in known])
 
-    def task(self) -> tuple[list[Source], Task]:
-        """What the controls ask for.
+    def task(self) -> tuple[list[str], Path | None, Task]:
+        """What the controls ask for: the volumes, where others are converted to, and what to do with them.
 
         Raises
         ------
         BadArgument
             If no volume or model is picked, or a value does not fit.
-        BadFile
-            If a path leads nowhere.
         """
         inputs = [self.volumes.item(row).text() for row in range(self.volumes.count())]
         if not inputs:
@@ -119,7 +117,7 @@ class BatchPanel(QWidget):
         batch, made = self.form.read(), {"weights_sha256": card.weights_sha256, "version": __version__}
         recipe = self.segment.recipe().model_copy(update=made)
         remember(KIND, **batch.model_dump(mode="json"))
-        return sources(inputs, self.out), Task(recipe, batch, self.resume.isChecked(), self.overwrite.isChecked())
+        return inputs, self.out, Task(recipe, batch, self.resume.isChecked(), self.overwrite.isChecked())
 
     def run(self) -> None:
         """Label all volumes."""
@@ -246,8 +244,8 @@ def seams_layer(report: Report, spacing: tuple[float, ...]) -> Points | None:
     )
 
 
-def _label_all(images: list[Source], task: Task) -> Steps[list[Outcome]]:
-    outcomes = []
+def _label_all(inputs: list[str], out: Path | None, task: Task) -> Steps[list[Outcome]]:
+    images, outcomes = sources(inputs, out), []
     with crew_for(task.batch) as crew:
         for k, source in enumerate(images):
             try:
@@ -259,8 +257,8 @@ def _label_all(images: list[Source], task: Task) -> Steps[list[Outcome]]:
     return outcomes
 
 
-def _estimate_all(images: list[Source], task: Task) -> Steps[list[Outcome]]:
-    outcomes = []
+def _estimate_all(inputs: list[str], out: Path | None, task: Task) -> Steps[list[Outcome]]:
+    images, outcomes = sources(inputs, out), []
     for k, source in enumerate(images):
         yield Progress(source.path.name, k, len(images))
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,27 +97,54 @@ def _scale(stated: dict[str, Any], ndim: int) -> np.ndarray:
 
 def write_image(path: Path, image: Image) -> None:
     """OME-Zarr 0.5 with one level, and spacing. The samples of an RGB image become channels."""
-    data = np.asarray(image.data[...])
+    for _ in write_parts(path, image):
+        pass
+
+
+def write_parts(path: Path, image: Image, levels: int = 1) -> Iterator[float]:
+    """The same chunk by chunk, so that the image need not fit into memory; yields the share that is done.
+
+    Further levels, each half as wide and high as the one before, are described and left empty.
+    """
     source = image.axes.replace("s", "c")
     axes = "".join(a for a in TYPES if a in source)
-    data = data.transpose([source.index(a) for a in axes])
+    shape = [int(image.data.shape[source.index(a)]) for a in axes]
+    shapes = [
+        [-(-n // 2**level) if a in "yx" else n for a, n in zip(axes, shape, strict=True)] for level in range(levels)
+    ]
     group = zarr.open_group(path, mode="w", zarr_format=3)
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [_describe(image, axes)]}
-    chunks = tuple(min(n, CHUNK[a]) for a, n in zip(axes, data.shape, strict=True))
-    array = group.create_array("0", shape=data.shape, dtype=data.dtype, chunks=chunks, dimension_names=list(axes))
-    array[...] = data
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [_describe(image, axes, levels)]}
+    array, *_ = [
+        group.create_array(
+            str(level),
+            shape=small,
+            dtype=image.data.dtype,
+            chunks=tuple(min(n, CHUNK[a]) for a, n in zip(axes, small, strict=True)),
+            dimension_names=list(axes),
+        )
+        for level, small in enumerate(shapes)
+    ]
+    corners = list(product(*(range(0, n, CHUNK[a]) for a, n in zip(axes, shape, strict=True))))
+    for done, corner in enumerate(corners):
+        yield done / len(corners)
+        box = {a: slice(c, min(n, c + CHUNK[a])) for a, c, n in zip(axes, corner, shape, strict=True)}
+        part = np.asarray(image.data[tuple(box[a] for a in source)])
+        array[tuple(box.values())] = part.transpose([source.index(a) for a in axes])
 
 
-def _describe(image: Image, axes: str) -> dict[str, Any]:
+def _describe(image: Image, axes: str, levels: int) -> dict[str, Any]:
     sizes = dict(zip(image.spatial_axes, image.spacing, strict=True))
     unit = {} if image.unit == "pixel" else {"unit": image.unit}
     return {
         "name": image.name,
         "axes": [{"name": a, "type": TYPES[a]} | (unit if a in sizes else {}) for a in axes],
         "datasets": [
-            {
-                "path": "0",
-                "coordinateTransformations": [{"type": "scale", "scale": [sizes.get(a, 1.0) for a in axes]}],
-            }
+            {"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": _sizes(axes, sizes, level)}]}
+            for level in range(levels)
         ],
     }
+
+
+def _sizes(axes: str, sizes: dict[str, float], level: int) -> list[float]:
+    """Size of a pixel of a level along each axis."""
+    return [sizes.get(a, 1.0) * (2**level if a in "yx" else 1) for a in axes]

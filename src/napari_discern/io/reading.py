@@ -73,6 +73,11 @@ class Lazy:
         return len(self.shape)
 
     @property
+    def chunks(self) -> tuple[int, ...]:
+        """Length of a chunk along each axis in view."""
+        return tuple(int(self.array.chunks[axis]) for axis in self.keep)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the pixels."""
         kind: np.dtype[Any] = np.dtype(self.array.dtype)

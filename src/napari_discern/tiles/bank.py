@@ -10,13 +10,12 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_discern.instances import Instances
+from napari_discern.instances import Instances, partners
 from napari_discern.lazy import LazyModule
 from napari_discern.tiles.grid import Box, Grid, relative
 
@@ -148,23 +147,12 @@ def _describe(planes: np.ndarray, grid: Grid, tile: int) -> Found:
     own = planes[(slice(None), *relative(core, region))]
     columns: dict[str, np.ndarray] = {
         "seen": np.bincount(planes.ravel(), minlength=number + 1)[1:],
-        "cut": _cut(planes, region, grid.shape, number)[1:],
+        "cut": reaching(planes, region, tuple(slice(0, n) for n in grid.shape))[1:],
         **_extents(own, core, axes, number),
     }
     covered = (own > 0).sum(axis=0) > 1 if len(own) > 1 else np.zeros(own.shape[1:], bool)
     columns["overlap"] = np.bincount(own[:, covered].ravel(), minlength=number + 1)[1:]
-    return Found(columns, _partners(own))
-
-
-def _partners(own: np.ndarray) -> np.ndarray:
-    """Pairs of objects that share pixels, the smaller id first, and how many pixels, int64 (K, 3)."""
-    base = int(own.max(initial=0)) + 1
-    codes = [np.zeros(0, np.int64)]
-    for one, other in combinations(own.astype(np.int64), 2):
-        both = (one > 0) & (other > 0)
-        codes.append(np.minimum(one[both], other[both]) * base + np.maximum(one[both], other[both]))
-    values, counts = np.unique(np.concatenate(codes), return_counts=True)
-    return np.stack([values // base, values % base, counts], axis=1)
+    return Found(columns, partners(own))
 
 
 def _extents(own: np.ndarray, core: Box, axes: str, number: int) -> dict[str, np.ndarray]:
@@ -181,12 +169,13 @@ def _extents(own: np.ndarray, core: Box, axes: str, number: int) -> dict[str, np
     return columns
 
 
-def _cut(planes: np.ndarray, region: Box, shape: tuple[int, ...], number: int) -> np.ndarray:
-    """By id, whether an object touches a side of the region where the image goes on."""
-    cut = np.zeros(number + 1, bool)
-    for axis, (part, n) in enumerate(zip(region, shape, strict=True), start=1):
-        if part.start > 0:
-            cut[planes.take(0, axis)] = True
-        if part.stop < n:
-            cut[planes.take(-1, axis)] = True
-    return cut
+def reaching(planes: np.ndarray, box: Box, beyond: Box) -> np.ndarray:
+    """By id, whether an object of label planes that lie in a box reaches a side beyond which another box goes on."""
+    reach = np.zeros(int(planes.max(initial=0)) + 1, bool)
+    for axis, (here, there) in enumerate(zip(box, beyond, strict=True), start=1):
+        if there.start < here.start:
+            reach[planes.take(0, axis)] = True
+        if here.stop < there.stop:
+            reach[planes.take(-1, axis)] = True
+    reach[0] = False
+    return reach

@@ -88,10 +88,11 @@ def _overlapping(grown: list[slice], one: slice) -> Iterator[tuple[int, slice]]:
         yield number, slice(max(one.start, part.start), min(one.stop, part.stop))
 
 
-def common(one: Box, other: Box) -> Box | None:
-    """The box that two boxes share; None if they share nothing."""
-    box = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return box if all(b.start < b.stop for b in box) else None
+def clipped(box: Box, within: Box) -> Box:
+    """The part of a box that lies within another; of length 0 along axes where nothing does."""
+    starts = [max(a.start, b.start) for a, b in zip(box, within, strict=True)]
+    stops = [min(a.stop, b.stop) for a, b in zip(box, within, strict=True)]
+    return tuple(slice(start, max(start, stop)) for start, stop in zip(starts, stops, strict=True))
 
 
 def relative(box: Box, origin: Box) -> Box:

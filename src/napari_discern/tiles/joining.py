@@ -51,13 +51,9 @@ class Joined:
         return int(self.plane.max(initial=0)) + 1
 
     def core(self, tile: int) -> np.ndarray:
-        """The label planes of the core of a tile, uint32 (P, \\*S), of the image."""
-        grid = self.bank.grid
-        labels = self.ids[tile][self.bank.read(tile, grid.core(tile))].astype(np.uint32)
-        if self.planes == 1:
-            return np.asarray(labels.max(axis=0, keepdims=True))
-        plane = self.plane[labels]
-        return np.stack([np.where(plane == p, labels, 0).max(axis=0) for p in range(self.planes)])
+        """The label planes of the core of a tile, int64 (P, \\*S), with the ids of the image."""
+        ids = self.ids[tile]
+        return lay(self.bank.read(tile, self.bank.grid.core(tile)), ids, self.plane[ids], self.planes)
 
     def labels(self) -> np.ndarray:
         """All label planes, uint32 (P, \\*S)."""
@@ -84,6 +80,14 @@ class Joined:
         for side in (0, 1):
             np.add.at(shared, self.partners[:, side], self.partners[:, 2])
         return {**columns, "overlap": np.minimum(shared[1:], columns["overlap"])} if columns else columns
+
+
+def lay(found: np.ndarray, ids: np.ndarray, plane: np.ndarray, planes: int) -> np.ndarray:
+    """Label planes of a tile, (planes, \\*S) of the dtype of `ids`, with the ids and on the planes of the image.
+
+    `ids` and `plane` say of each id of the tile which id and plane it has in the image.
+    """
+    return np.stack([np.where(plane == p, ids, 0)[found].max(axis=0) for p in range(planes)])
 
 
 Compared: TypeAlias = tuple[int, list[tuple[int, Seams]]]

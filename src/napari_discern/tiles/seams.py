@@ -11,8 +11,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from napari_discern.tiles.bank import Bank, Found
-from napari_discern.tiles.grid import Box, Grid, relative
+from napari_discern.tiles.bank import Bank, Found, reaching
+from napari_discern.tiles.grid import Box, Grid, clipped, relative
 
 AGREE = 0.3
 """Two objects can be one if their IoU over the pixels that both tiles saw is larger."""
@@ -79,27 +79,16 @@ def _seams(
     grid: Grid, tiles: tuple[int, int], both: Box, views: tuple[np.ndarray, np.ndarray], founds: tuple[Found, Found]
 ) -> Seams:
     """What two tiles make of the box that both saw."""
-    one, other = tiles
     pairs, counts = _shared(*views)
-    ends = _ends(views[0], grid.region(one), grid.region(other)), _ends(views[1], grid.region(other), grid.region(one))
+    regions = [grid.region(tile) for tile in tiles]
+    ends = reaching(views[0], *regions), reaching(views[1], *regions[::-1])
     joined, likeness = _join(pairs, counts, views, founds, ends)
-    cores = [relative(grid.core(tile), both) for tile in tiles]
-    seams = _crossings(views, cores, pairs, counts, joined, (one, other), both)
-    mirrored = _crossings(views[::-1], cores[::-1], pairs[:, ::-1], counts, joined[:, ::-1], (other, one), both)
+    cores = [clipped(grid.core(tile), both) for tile in tiles]
+    mine, theirs = (_Sight.of(view, both, cores[side], cores[1 - side]) for side, view in enumerate(views))
+    seams = _crossings(tiles, mine, theirs, pairs, counts, joined)
+    mirrored = _crossings((tiles[1], tiles[0]), theirs, mine, pairs[:, ::-1], counts, joined[:, ::-1])
     known = {(seam.one, seam.other) for seam in seams if seam.other[1]}
     return Seams(joined, likeness, seams + [seam for seam in mirrored if (seam.other, seam.one) not in known])
-
-
-def _ends(view: np.ndarray, mine: Box, theirs: Box) -> np.ndarray:
-    """By id, whether an object reaches a side of a tile's region beyond which the other tile sees more; bool."""
-    ends = np.zeros(int(view.max(initial=0)) + 1, bool)
-    for axis, (here, there) in enumerate(zip(mine, theirs, strict=True), start=1):
-        if there.start < here.start:
-            ends[view.take(0, axis)] = True
-        if here.stop < there.stop:
-            ends[view.take(-1, axis)] = True
-    ends[0] = False
-    return ends
 
 
 def _shared(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,39 +136,42 @@ def _join(
     return np.array(list(joined), int).reshape(-1, 2), np.array(list(joined.values()))
 
 
+@dataclass(frozen=True)
+class _Sight:
+    """By id, the pixels of a tile's objects in a box that it shares with another: all, at home, and in the other core.
+
+    `middle` is the mean place of the last, in pixels of the image, (N + 1, axes).
+    """
+
+    seen: np.ndarray
+    home: np.ndarray
+    abroad: np.ndarray
+    middle: np.ndarray
+
+    @classmethod
+    def of(cls, view: np.ndarray, both: Box, home: Box, abroad: Box) -> _Sight:
+        number = int(view.max(initial=0))
+        here, there = (view[(slice(None), *relative(core, both))] for core in (home, abroad))
+        places = np.nonzero(there)
+        ids = there[places]
+        seen, at_home, far = (np.bincount(part.ravel(), minlength=number + 1) for part in (view, here, ids))
+        sums = [np.bincount(ids, along, number + 1) for along in places[1:]]
+        middle = np.stack(sums, axis=1) / np.maximum(far, 1)[:, None] + [core.start for core in abroad]
+        return cls(seen, at_home, far, middle)
+
+
 def _crossings(
-    views: tuple[np.ndarray, ...],
-    cores: list[Box],
-    pairs: np.ndarray,
-    counts: np.ndarray,
-    joined: np.ndarray,
-    tiles: tuple[int, int],
-    both: Box,
+    tiles: tuple[int, int], mine: _Sight, theirs: _Sight, pairs: np.ndarray, counts: np.ndarray, joined: np.ndarray
 ) -> list[Seam]:
     """What is to be said of the objects of the first tile that reach from its core into that of the second."""
-    view, seams = views[0], []
-    here, there = (view[(slice(None), *_clipped(core, view.shape[1:]))] for core in cores)
-    number = int(view.max(initial=0))
-    at_home, abroad, seen = (np.bincount(part.ravel(), minlength=number + 1) for part in (here, there, view))
-    for a in 1 + np.flatnonzero((at_home[1:] > 0) & (abroad[1:] > BEYOND * seen[1:])):
+    seams = []
+    crossing = (mine.home > 0) & (mine.abroad > BEYOND * mine.seen)
+    for a in 1 + np.flatnonzero(crossing[1:]):
         partner = joined[joined[:, 0] == a, 1]
-        rivals = pairs[(pairs[:, 0] == a) & (counts > BEYOND * seen[a]) & ~np.isin(pairs[:, 1], partner), 1]
+        rivals = pairs[(pairs[:, 0] == a) & (counts > BEYOND * mine.seen[a]) & ~np.isin(pairs[:, 1], partner), 1]
         kind: Kind = "joined" if len(partner) else "apart"
-        if len(partner) and len(rivals) and _crosses(views[1], cores, rivals):
+        if len(partner) and theirs.home[rivals].any() and theirs.abroad[rivals].any():
             kind = "conflict"
-        place = np.argwhere((there == a).any(axis=0)).mean(axis=0) + [
-            max(0, core.start) + box.start for core, box in zip(cores[1], both, strict=True)
-        ]
         best = int(partner[0]) if len(partner) else 0
-        seams.append(Seam(kind, tuple(place.tolist()), (tiles[0], int(a)), (tiles[1], best)))
+        seams.append(Seam(kind, tuple(mine.middle[a].tolist()), (tiles[0], int(a)), (tiles[1], best)))
     return seams
-
-
-def _crosses(view: np.ndarray, cores: list[Box], ids: np.ndarray) -> bool:
-    """Whether one of these objects reaches into both cores."""
-    parts = [view[(slice(None), *_clipped(core, view.shape[1:]))] for core in cores]
-    return bool(np.isin(ids, parts[0]).any() and np.isin(ids, parts[1]).any())
-
-
-def _clipped(box: Box, shape: tuple[int, ...]) -> Box:
-    return tuple(slice(max(0, b.start), min(max(0, b.stop), n)) for b, n in zip(box, shape, strict=True))
