@@ -85,7 +85,7 @@ def test_it_is_told_what_an_image_is(shape: tuple[int, ...], rgb: bool, ndim: in
     data = np.zeros(shape, np.uint8)
     data[(slice(10, 14), slice(10, 14)) if rgb else (..., slice(10, 14), slice(10, 14))] = 200
     found = guess(Image(data, rgb=rgb))
-    assert (found[0], found[2]) == (ndim, words)
+    assert (found.ndim, found.words) == (ndim, words)
 
 
 def test_objects_of_a_labels_layer() -> None:

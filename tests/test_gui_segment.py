@@ -88,6 +88,28 @@ def test_the_model_is_guessed_and_the_reason_given(viewer: Any, panel: SegmentPa
     assert panel.reason.text() == "2D, one channel, bright on dark: nuclei"
 
 
+def test_a_model_for_dark_objects_is_guessed_for_dark_objects(viewer: Any, panel: SegmentPanel) -> None:
+    add(viewer)
+    assert panel.model.name == "nuclei"
+    dark = add(viewer, IMAGE.read()[0].max() - IMAGE.read()[0], name="dark")
+    panel.image.layer = dark
+    assert panel.reason.text() == "2D, one channel, dark on bright: overlap"
+    assert panel.model.name == "overlap"
+
+
+def test_a_choice_is_kept_for_images_of_one_look(viewer: Any, panel: SegmentPanel, find: Callable[[], Any]) -> None:
+    """What was chosen last comes back with the next such image, also where the card says something else."""
+    bright, dark = add(viewer), add(viewer, IMAGE.read()[0].max() - IMAGE.read()[0], name="dark")
+    panel.image.layer = dark
+    panel.model.pick("nuclei")
+    find()
+    panel.image.layer = bright
+    panel.model.pick("overlap")
+    panel.image.layer = dark
+    assert panel.model.name == "nuclei"
+    assert "nuclei is for objects that are bright on dark" in panel.reason.text()
+
+
 def test_thresholds_move_the_labels_at_once(
     viewer: Any, panel: SegmentPanel, find: Callable[[], Any], qtbot: Any
 ) -> None:
@@ -287,7 +309,7 @@ def test_the_model_used_last_for_such_images_is_chosen_again(
     add(viewer)
     panel.model.pick("mine")
     find()
-    assert recall("2D, 1") == {"model": "mine"}
+    assert recall("2D, one channel, bright on dark") == {"model": "mine"}
     again = SegmentPanel(panel.session)
     again.model.setCurrentIndex(-1)
     again._image_picked(panel.image.layer)

@@ -321,6 +321,15 @@ def test_fine_tuning_keeps_the_normalisation_of_the_base(base: Model, monkeypatc
     assert model.card.settings.normalise == LINEAR
 
 
+def test_the_card_says_how_objects_stand_out() -> None:
+    """Pictures of both kinds are of neither; an uneven ground does not count, only what lies beside the objects."""
+    bright = small(2)
+    slope = np.linspace(0, 600, 24, dtype=np.float32)
+    dark = [(Image(slope - image.read()[0], "yx"), truth) for image, truth in bright]
+    for data, expected in ((bright, "bright on dark"), (dark, "dark on bright"), ([*bright, *dark], None)):
+        assert run(train(training(1), data)).card.tone == expected
+
+
 def test_a_fine_tuned_card_does_not_vouch_for_other_weights(base: Model) -> None:
     model = run(train(training(1), small(), base=base))
     assert model.card.weights_sha256 == ""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from napari_discern.errors import BadArgument
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.loop import Loop
-from napari_discern.model import Card, Model, Settings
+from napari_discern.model import Card, Model, Settings, Tone
 from napari_discern.normalise import Normalisation
 from napari_discern.progress import Progress, Steps, passed_on
 from napari_discern.sample import Example, Window
@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 BEST, LAST = "best", "last"
 AUTOSAVE = 60.0
 """Seconds between two checkpoints."""
+LOOKED_AT = 10
+"""Images, and objects in each, that are looked at to say how objects stand out."""
+CLEAR = 0.9
+"""Share of the objects that must stand out in one way."""
 RARE = 1e-3
 """Share of the foreground that must be shared for objects to be told apart there."""
 Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
@@ -133,7 +137,16 @@ def _prepare(data: Labelled, normalise: Normalisation, layers: int) -> Steps[lis
 
 
 def _say_what_is_ignored(training: Training) -> None:
-    fixed = ("backbone", "features", "embedding", "layers", "coordinate_channels", "coordinate_scale", "settings")
+    fixed = (
+        "backbone",
+        "stride",
+        "features",
+        "embedding",
+        "layers",
+        "coordinate_channels",
+        "coordinate_scale",
+        "settings",
+    )
     ignored = [name for name in fixed if getattr(training, name) != getattr(Training(), name)]
     if ignored:
         log.warning("the base model brings its own %s; what was asked for is ignored.", ", ".join(ignored))
@@ -238,16 +251,18 @@ def set_aside(count: int, seed: int) -> list[int]:
 
 def _card(training: Training, examples: Sequence[Example], base: Model | None) -> Card:
     """The card of the model to be: from the base model, or from the images."""
-    size = object_size([e.truth for e in examples])
+    size, tone = object_size([e.truth for e in examples]), _tone(examples)
     if base is not None:
         base.check(examples[0].image.channels, len(examples[0].image.spatial_axes))
-        return base.card.model_copy(update={"object_size": size, "scores": {}, "weights_sha256": ""})
+        fresh: dict[str, Any] = {"object_size": size, "tone": tone, "scores": {}, "weights_sha256": ""}
+        return base.card.model_copy(update=fresh)
     image = examples[0].image
     scale = training.coordinate_scale
     architecture = Architecture(
         ndim=2 if len(image.spatial_axes) == 2 else 3,
         channels=image.channels,
         backbone=training.backbone,
+        stride=training.stride,
         features=training.features,
         embedding=training.embedding,
         layers=examples[0].layers,
@@ -257,7 +272,23 @@ def _card(training: Training, examples: Sequence[Example], base: Model | None) -
     )
     least = training.settings.min_size or _speck([e.truth for e in examples])
     settings = training.settings.model_copy(update={"min_size": least})
-    return Card(architecture=architecture, settings=settings, object_size=size)
+    return Card(architecture=architecture, settings=settings, object_size=size, tone=tone)
+
+
+def _tone(examples: Sequence[Example]) -> Tone | None:
+    """How nine in ten of some objects differ from what lies in their boxes beside them; None if they do not."""
+    brighter: list[bool] = []
+    for example in examples[:: max(1, len(examples) // LOOKED_AT)]:
+        if example.image.channels > 1:
+            return None
+        objects = list(example.truth.masks())
+        for _, box, mask in objects[:: max(1, len(objects) // LOOKED_AT)]:
+            ground = ~example.truth.foreground[box]
+            if ground.any():
+                pixels = example.image.read(box)[0]
+                brighter.append(bool(np.median(pixels[mask]) > np.median(pixels[ground])))
+    share = np.mean(brighter) if brighter else 0.5
+    return "bright on dark" if share >= CLEAR else "dark on bright" if share <= 1 - CLEAR else None
 
 
 def _speck(truths: Sequence[Instances]) -> int:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -29,6 +29,8 @@ else:
     torch = LazyModule("torch")
 
 CARD, WEIGHTS = "card.json", "weights.safetensors"
+Tone: TypeAlias = Literal["bright on dark", "dark on bright"]
+"""How objects stand out from the ground of a one-channel image."""
 BLOCK = 1 << 22
 """Pixels that are renumbered at a time; an index takes eight bytes a pixel."""
 
@@ -67,6 +69,8 @@ class Card(Params):
     """How its output becomes objects."""
     object_size: float = Field(30.0, gt=0, json_schema_extra={"unit": "px"})
     """Median diameter of the training objects."""
+    tone: Tone | None = None
+    """How the training objects stand out from the ground; None where they do so in no one way."""
     created: str = ""
     """Date of training, ISO 8601."""
     training: dict[str, Any] = Field(default_factory=dict)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
 from napari_discern import zoo
 from napari_discern.errors import DiscernError
+from napari_discern.gui.layers import Look
 from napari_discern.model import Card, read_card
 
 if TYPE_CHECKING:
@@ -151,6 +152,10 @@ class ModelBox(QComboBox):
     def fitting(self, ndim: int, channels: int) -> list[str]:
         """The models made for such images."""
         return [n for n, c in self.cards.items() if (c.architecture.ndim, c.architecture.channels) == (ndim, channels)]
+
+    def alike(self, look: Look) -> list[str]:
+        """The models made for images that look so, or whose card does not say for which."""
+        return [n for n in self.fitting(look.ndim, look.channels) if self.cards[n].tone in (look.tone, None)]
 
     def _fill(self) -> None:
         before = self.name

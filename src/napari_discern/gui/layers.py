@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from napari_discern.errors import BadArgument
 from napari_discern.gui.planes import Planes
 from napari_discern.image import Image
 from napari_discern.instances import Instances
+from napari_discern.model import Tone
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -204,14 +205,33 @@ def read_labels(layer: Labels, place: Sequence[int] = (), viewer: ViewerModel | 
     return Instances.from_painted(planes, spacing=tuple(abs(float(s)) or 1.0 for s in layer.scale[1 - planes.ndim :]))
 
 
-def guess(layer: ImageLayer) -> tuple[int, int, str]:
-    """Dimensions and channels of the images in a layer, and what it looks like, in words."""
+class Look(NamedTuple):
+    """What the images of a layer look like.
+
+    Attributes
+    ----------
+    ndim, channels : int
+    tone : "bright on dark" or "dark on bright"
+        How objects likely stand out.
+    words : str
+        All that, to read.
+    """
+
+    ndim: int
+    channels: int
+    tone: Tone
+    words: str
+
+
+def guess(layer: ImageLayer) -> Look:
+    """What the images in a layer look like."""
     data = pixels(layer)
     dims = len(data.shape) - bool(layer.rgb)
     ndim = 3 if dims >= 3 and min(data.shape[dims - 3 : dims]) > 4 and not _named(layer, dims - 3, "t") else 2
     channels = int(data.shape[-1]) if layer.rgb else 1
     colour = {1: "one channel", 3: "RGB", 4: "RGB"}.get(channels, f"{channels} channels")
-    return ndim, channels, f"{ndim}D, {colour}, {_tone(layer)}"
+    tone = _tone(layer)
+    return Look(ndim, channels, tone, f"{ndim}D, {colour}, {tone}")
 
 
 def _alike(layer: ImageLayer, others: Sequence[ImageLayer]) -> bool:
@@ -224,7 +244,7 @@ def _named(layer: ImageLayer, axis: int, letter: str) -> bool:
     return axis < len(names) and str(names[axis]).lower().startswith(letter)
 
 
-def _tone(layer: ImageLayer) -> str:
+def _tone(layer: ImageLayer) -> Tone:
     """Whether objects are likely bright on dark: most of the pixels are nearer to the darkest."""
     shown = np.asarray(layer.thumbnail, np.float32)[..., :3].mean(axis=-1)
     low, middle, high = np.percentile(shown, (2, 50, 98))

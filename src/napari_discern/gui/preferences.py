@@ -47,7 +47,7 @@ def preferences() -> Preferences:
 
 
 def recall(kind: str) -> dict[str, Any]:
-    """What was chosen last for images of a kind ("2D, 1"); empty where nothing was."""
+    """What was chosen last for images of a kind ("2D, one channel, bright on dark"); empty where nothing was."""
     try:
         found = json.loads(_file().read_text(encoding="utf-8")).get(kind)
     except (OSError, ValueError, AttributeError):

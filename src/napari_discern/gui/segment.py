@@ -173,16 +173,21 @@ class SegmentPanel(QWidget):
         if layer is None:
             self.reason.setText("No image is open. Open yours (File > Open), or try one of these:")
             return
-        ndim, channels, words = guess(layer)
-        self._kind = f"{ndim}D, {channels}"
-        fitting = self.model.fitting(ndim, channels)
-        last = recall(self._kind).get("model")
-        if fitting and self.model.name not in fitting:
-            self.model.pick(last if last in fitting else fitting[0])
-        verdict = (
-            f": {self.model.currentText()}" if fitting else ", and no model for such images is here. Train one (Train)."
-        )
-        self.reason.setText(words + verdict)
+        look = guess(layer)
+        fitting, alike = self.model.fitting(look.ndim, look.channels), self.model.alike(look)
+        if fitting and (look.words != self._kind or self.model.name not in fitting):
+            last = recall(look.words).get("model")
+            choices = [last, *(n for n in alike if n == self.model.name), *alike, *fitting]
+            self.model.pick(next(name for name in choices if name in fitting))
+        self._kind = look.words
+        name = self.model.currentText()
+        if not fitting:
+            verdict = ", and no model for such images is here. Train one (Train)."
+        elif self.model.name in alike:
+            verdict = f": {name}"
+        else:
+            verdict = f". {name} is for objects that are {self.model.cards[self.model.name].tone}; train one (Train)."
+        self.reason.setText(look.words + verdict)
 
     def _model_picked(self) -> None:
         if self.model.broken:

@@ -212,7 +212,7 @@ class TrainPanel(QWidget):
     def _ndim(self, layer: ImageLayer) -> int:
         card = self.models.cards.get(self.base.currentData() or "")
         labels = self.labels.layer
-        return card.architecture.ndim if card else min(guess(layer)[0], labels.ndim if labels is not None else 3)
+        return card.architecture.ndim if card else min(guess(layer).ndim, labels.ndim if labels is not None else 3)
 
     def _fill_bases(self) -> None:
         before = self.base.currentData()
