@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import get_args
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from napari_discern.architecture import Architecture
 from napari_discern.backbones import Backbone, BasicUNet, DynUNet, FlexibleUNet, ResidualUNet, SegResNet
-from napari_discern.network import EmbeddingNetwork
+from napari_discern.network import EmbeddingNetwork, depth_to_space, space_to_depth
 
 SMALL = [
     SegResNet(filters=8, levels=3),
@@ -167,6 +170,43 @@ class TestSize:
         with torch.inference_mode():
             network(torch.randn(1, 1, 4, 8, 13))
         assert seen == [(1, 1, 4, 8, 16)]
+
+
+class TestStride:
+    @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3)), min_size=2, max_size=3), st.integers(1, 3))
+    def test_blocks_as_channels_and_back(self, sides, channels):
+        blocks, strides = zip(*sides, strict=True)
+        image = torch.randn(2, channels, *(n * s for n, s in sides))
+        deep = space_to_depth(image, strides)
+        assert deep.shape == (2, channels * prod(strides), *blocks)
+        first = image[(..., *(slice(s) for s in strides))]
+        assert (deep.flatten(2)[..., 0].sort().values == first.flatten(1).sort().values).all()
+        assert (depth_to_space(deep, strides) == image).all()
+
+    @pytest.mark.parametrize(("ndim", "spacing", "seen"), [(2, (), (8, 12)), (3, (4.0, 1.0, 1.0), (6, 8, 12))])
+    def test_the_backbone_sees_blocks_and_all_pixels_come_out(self, ndim, spacing, seen):
+        """Where slices are thick their pixels are not put together."""
+        network = EmbeddingNetwork(small(ndim=ndim, channels=2, stride=2, spacing=spacing)).eval()
+        sizes: list[torch.Size] = []
+        network.backbone.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape))
+        size = (5, 15, 22)[-ndim:]
+        image = torch.randn(1, 2, *size, requires_grad=True)
+        output = network(image)
+        assert output.embedding.shape[2:] == output.logits.shape[2:] == size
+        assert sizes == [(1, 8, *seen)]
+        output.embedding.square().mean().backward()
+        assert image.grad is not None
+        assert image.grad.abs().amin() > 0, "a pixel is not looked at"
+
+    def test_each_pixel_has_a_place_of_its_own(self):
+        network = silence(EmbeddingNetwork(small(stride=2, coordinate_scale=10)))
+        with torch.inference_mode():
+            across = network(torch.randn(1, 1, 4, 8)).embedding[0, 1, 0]
+        torch.testing.assert_close(across.diff(), torch.full((7,), 0.1))
+
+    def test_one_is_as_without(self):
+        """Models of before keep the names of their weights."""
+        assert not any("expand" in key for key in EmbeddingNetwork(small()).state_dict())
 
 
 class TestCoordinateChannels:

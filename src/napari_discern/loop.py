@@ -157,5 +157,5 @@ def crop_size(training: Training, card: Card) -> tuple[int, ...]:
     if side == "auto":
         side = int(np.clip(round((8 if a.ndim == 2 else 4) * card.object_size / step) * step, low, high))
     spacing = np.array(a.spacing or (1.0,) * a.ndim)
-    sides = [max(a.backbone.multiple, round(side * float(r))) for r in spacing.min() / spacing]
-    return tuple(-(-s // a.backbone.multiple) * a.backbone.multiple for s in sides)
+    sides = [round(side * float(r)) for r in spacing.min() / spacing]
+    return tuple(max(1, -(-s // multiple)) * multiple for s, multiple in zip(sides, a.multiples, strict=True))

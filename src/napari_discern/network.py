@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,16 +34,20 @@ class EmbeddingNetwork(nn.Module):
         super().__init__()
         a = architecture
         self.architecture = a
+        block = math.prod(a.strides)
         channels = a.channels + (a.ndim if a.coordinate_channels else 0)
-        self.backbone = a.backbone(a.ndim, channels, a.features)
+        self.backbone = a.backbone(a.ndim, block * channels, a.features)
+        self.expand = _expansion(a.ndim, a.features, block * a.features) if block > 1 else nn.Identity()
         sizes = {"embedding": a.layers * a.embedding, "foreground": max(a.classes, a.layers) + 1}
         self.heads = nn.ModuleDict({name: _head(a.ndim, a.features, size) for name, size in sizes.items()})
 
     def forward(self, image: Tensor) -> Output:
         """Run on an image batch, float (B, C, \\*S)."""
-        size = image.shape[2:]
-        features = self.backbone(_pad(self._with_coordinates(image), self.architecture.backbone.multiple))
-        features = features[(..., *(slice(n) for n in size))]
+        inside: tuple[Any, ...] = (..., *map(slice, image.shape[2:]))
+        strides = self.architecture.strides
+        blocks = space_to_depth(_pad(self._with_coordinates(image), self.architecture.multiples), strides)
+        features = depth_to_space(self.expand(self.backbone(blocks)), strides)
+        features = features[inside]
         embedding, logits = (self.heads[name](features).float() for name in ("embedding", "foreground"))
         if self.architecture.layers > 1:
             embedding = embedding.unflatten(1, (self.architecture.layers, -1)).transpose(1, 2)
@@ -74,14 +80,40 @@ def _head(ndim: int, features: int, size: int) -> nn.Module:
     return nn.Sequential(nn.ReLU(), conv)
 
 
-def _pad(image: Tensor, multiple: int) -> Tensor:
+def _expansion(ndim: int, features: int, size: int) -> nn.Module:
+    """Features of all pixels of a block from those of the block and its neighbours."""
+    conv: nn.Module = nn.Conv2d(features, size, 3, padding=1) if ndim == 2 else nn.Conv3d(features, size, 3, padding=1)
+    return nn.Sequential(nn.ReLU(), conv)
+
+
+def space_to_depth(image: Tensor, strides: Sequence[int]) -> Tensor:
+    """The pixels of each block as channels: (B, C, \\*S) to (B, prod(strides) C, \\*S / strides), in any dimensions.
+
+    Shi et al. 2016 (pixel shuffle), backwards. Nothing is lost: `depth_to_space` gives the image back.
+    """
+    sizes = [n for side, step in zip(image.shape[2:], strides, strict=True) for n in (side // step, step)]
+    order = [0, *range(3, 3 + 2 * len(strides), 2), 1, *range(2, 2 + 2 * len(strides), 2)]
+    return image.reshape(*image.shape[:2], *sizes).permute(order).flatten(1, 1 + len(strides))
+
+
+def depth_to_space(blocks: Tensor, strides: Sequence[int]) -> Tensor:
+    """Channels as the pixels of each block: (B, prod(strides) C, \\*S) to (B, C, \\*S strides); Shi et al. 2016."""
+    n = len(strides)
+    channels = blocks.shape[1] // math.prod(strides)
+    pixels = blocks.reshape(len(blocks), *strides, channels, *blocks.shape[2:])
+    order = [0, 1 + n, *(axis for k in range(n) for axis in (2 + n + k, 1 + k))]
+    sides = [side * step for side, step in zip(blocks.shape[2:], strides, strict=True)]
+    return pixels.permute(order).reshape(len(blocks), channels, *sides)
+
+
+def _pad(image: Tensor, multiples: Sequence[int]) -> Tensor:
     """Repeat the last pixels until each side is a multiple.
 
     A tiny image grows to two multiples along one side: instance norm needs more than one pixel at the coarsest level.
     """
-    missing = [-n % multiple for n in image.shape[2:]]
-    if all(n <= multiple for n in image.shape[2:]):
-        missing[-1] += multiple
+    missing = [-n % multiple for n, multiple in zip(image.shape[2:], multiples, strict=True)]
+    if all(n <= multiple for n, multiple in zip(image.shape[2:], multiples, strict=True)):
+        missing[-1] += multiples[-1]
     if not any(missing):
         return image
     return nn.functional.pad(image, [p for m in reversed(missing) for p in (0, m)], mode="replicate")
