@@ -15,6 +15,7 @@ from napari_discern.clustering import margins, similarity
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.explore import ExplorePanel
 from napari_discern.gui.finding import Found
+from napari_discern.gui.planes import Planes
 from napari_discern.model import Embedded
 
 pytestmark = pytest.mark.usefixtures("own")
@@ -168,3 +169,44 @@ def test_without_a_result_there_is_nothing_to_explore(viewer: Any, qtbot: Any) -
     dock.explore.look.click()
     assert "no image" in dock.explore.message.text
     dock.release()
+
+
+class TestSharedPixels:
+    """Objects 1 and 2 share a strip; the second embedding there is that of object 2."""
+
+    BOTH = np.zeros((2, 30, 40), np.uint32)
+    BOTH[0, 4:24, 4:20], BOTH[1, 4:24, 16:34] = 1, 2
+
+    @pytest.fixture
+    def panel(self, dock: Dock, viewer: Any) -> ExplorePanel:
+        both = self.BOTH
+        first = np.where(both[0], 1, both[1])
+        embedding = np.zeros((4, 2, 30, 40), np.float32)
+        embedding[0] = 4.0 * np.stack([first, both[1]])
+        count = (both > 0).sum(axis=0)
+        probability = np.stack([np.where(count == k, 0.9, 0.05) for k in range(3)]).astype(np.float32)
+        wish = dock.segment.wish()
+        embedded = Embedded(torch.from_numpy(embedding), torch.from_numpy(probability))
+        dock.segment.show_found(Found.of(wish, wish.recipe, embedded))
+        return dock.explore
+
+    def test_the_first_object_on_each_pixel_is_looked_at(self, panel: ExplorePanel, viewer: Any) -> None:
+        panel.alike.setChecked(True)
+        hover(viewer, (10, 8))
+        alike = shown(viewer, "similarity")
+        assert (alike[self.BOTH[0] > 0] > 0.99).all()
+        assert (alike[(self.BOTH[1] > 0) & (self.BOTH[0] == 0)] < 0.5).all()
+
+    def test_points_are_coloured_by_the_object_that_has_them_to_itself(self, panel: ExplorePanel) -> None:
+        labels = panel._labels()
+        assert [int((labels == k).sum()) for k in (1, 2)] == [20 * 12, 20 * 14]
+
+    def test_nothing_is_changed_and_that_is_said(self, panel: ExplorePanel, dock: Dock, viewer: Any) -> None:
+        before = [layer.data.copy() for layer in Planes.of(dock.segment.result).layers]
+        for box in (panel.grow, panel.seeds):
+            box.setChecked(True)
+            click(viewer, (10, 8))
+            assert "look at only" in panel.message.text
+            assert "seeds" not in viewer.layers
+            assert "growing" not in viewer.layers
+        assert all((a == b.data).all() for a, b in zip(before, Planes.of(dock.segment.result).layers, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image as ImageLayer
@@ -16,10 +16,18 @@ from napari_discern.clustering import add_seed, grow, margins, remove_object, si
 from napari_discern.errors import BadArgument
 from napari_discern.gui.finding import Found
 from napari_discern.gui.message import Message
+from napari_discern.gui.planes import Planes
 from napari_discern.gui.scatter import Scatter
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
+from napari_discern.lazy import LazyModule
+from napari_discern.model import Embedded
 from napari_discern.pictures import as_colours, principal_axes, random_axes
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = LazyModule("torch")
 
 COLOURS = ("Off", "Principal axes", "Random axes")
 WHEEL = 1.1
@@ -79,6 +87,8 @@ class ExplorePanel(QWidget):
         if found is None or self._grown is None or result is None:
             return
         place, bandwidth = self._grown
+        if self._refused(found):
+            return
         try:
             labels = add_seed(self._embedding(found), self._foreground(found), self._labels(), place, bandwidth)
         except BadArgument as error:
@@ -91,20 +101,31 @@ class ExplorePanel(QWidget):
 
     def _found(self) -> Found | None:
         found = self.segment.found
-        embedded = found.embedded if found is not None else None
-        return found if embedded is not None and embedded.layers == 1 else None
+        return found if found is not None and found.embedded is not None else None
 
     def _embedding(self, found: Found) -> np.ndarray:
-        values: np.ndarray = found.embedded.embedding.cpu().numpy() if found.embedded else np.zeros((1, 1, 1))
+        """Of the first object on each pixel, float32 (E, \\*S)."""
+        values: np.ndarray = _first(found).embedding.cpu().numpy()
         return values
 
     def _foreground(self, found: Found) -> np.ndarray:
-        inside: np.ndarray = found.embedded.foreground(found.recipe.foreground_threshold).cpu().numpy() \
-            if found.embedded else np.zeros((1, 1), bool)  # fmt: skip
+        inside: np.ndarray = _first(found).foreground(found.recipe.foreground_threshold).cpu().numpy()
         return inside
 
     def _labels(self) -> np.ndarray:
-        return np.asarray(self.segment.result.data if self.segment.result is not None else 0).astype(np.uint32)
+        """The objects that have their pixels to themselves, uint32 (\\*S)."""
+        if self.segment.result is None:
+            return np.zeros((), np.uint32)
+        planes = Planes.of(self.segment.result).data
+        alone: np.ndarray = np.where((planes > 0).sum(axis=0) == 1, planes.max(axis=0), 0).astype(np.uint32)
+        return alone
+
+    def _refused(self, found: Found) -> bool:
+        """Whether nothing can be changed from here, which is said."""
+        shared = found.embedded is not None and found.embedded.layers > 1
+        if shared:
+            self.message.say("Where objects may share pixels this is to look at only; paint on a Labels layer instead.")
+        return shared
 
     def _axes(self, count: int) -> np.ndarray:
         found = self._found()
@@ -143,7 +164,7 @@ class ExplorePanel(QWidget):
 
     def _show_seeds(self) -> None:
         found = self._found()
-        if found is None or not self.seeds.isChecked():
+        if found is None or not self.seeds.isChecked() or self._refused(found):
             self._drop("seeds")
             return
         from scipy import ndimage
@@ -207,7 +228,7 @@ class ExplorePanel(QWidget):
             return
         place, found = self._place(event.position), self._found()
         if place is not None and found is not None and found.embedded is not None:
-            values = similarity(found.embedded.embedding, place)
+            values = similarity(_first(found).embedding, place)
             self._put("similarity", values, colormap="viridis", contrast_limits=(0, 1), opacity=0.7)
 
     def _press(self, _: Any, event: Any) -> Iterator[None]:
@@ -223,7 +244,7 @@ class ExplorePanel(QWidget):
         if label:
             self.scatter.highlight(label)
         found = self._found()
-        if self.grow.isChecked() and found is not None:
+        if self.grow.isChecked() and found is not None and not self._refused(found):
             self._grow(place, found.recipe.cluster.bandwidth)
 
     def _turn(self, _: Any, event: Any) -> None:
@@ -305,9 +326,7 @@ class ExplorePanel(QWidget):
         form = QFormLayout()
         form.addRow("Embedding as c&olours", self.colours)
         layout = QVBoxLayout(self)
-        layout.addWidget(
-            QLabel("Works on the last result, where it fits in one tile and no pixels are shared.", wordWrap=True)
-        )
+        layout.addWidget(QLabel("Works on the last result, where it fits in one tile.", wordWrap=True))
         layout.addWidget(self.look)
         layout.addLayout(form)
         for widget in (self.alike, self.doubt, self.seeds, self.grow, self.kept, self.message, self.scatter):
@@ -320,6 +339,16 @@ class ExplorePanel(QWidget):
         self.seeds.setToolTip("One point an object. Add, move or delete one; only its neighbourhood changes.")
         self.grow.setToolTip("A click grows the object under it; the wheel makes it larger or smaller.")
         self.kept.setToolTip("Make the growing object one of the result (Enter).")
+
+
+def _first(found: Found) -> Embedded:
+    """What the model says of the first object on each pixel."""
+    if found.embedded is None:
+        raise BadArgument("the embedding was not kept; find the objects of a smaller part.")
+    embedding, probability = found.embedded.embedding, found.embedded.probability
+    if found.embedded.layers == 1:
+        return found.embedded
+    return Embedded(embedding[:, 0], torch.stack([probability[0], 1 - probability[0]]))
 
 
 def _inner(mask: np.ndarray, ndimage: Any) -> np.ndarray:
