@@ -11,9 +11,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +53,7 @@ from napari_discern.cli import main
 from napari_discern.errors import BadArgument, BadFile, OutOfMemory, OutputExists, TileFailed
 from napari_discern.image import Image
 from napari_discern.instances import Instances
+from napari_discern.io import omezarr
 from napari_discern.model import Model
 from napari_discern.progress import run
 from napari_discern.recipe import Recipe
@@ -361,6 +366,68 @@ def test_a_tiff_is_converted_on_the_way(tmp_path: Path) -> None:
     assert image.unit == "micrometer"
     label(source.volume)
     assert same_partition(labels_of(source.volume), TRUTH)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address at which a web server on this machine shows it."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # fsspec keeps its connection
+class TestElsewhere:
+    """Volumes that do not lie on this machine are copied on the way."""
+
+    def test_the_same_labels_as_of_the_volume_itself(self, served: tuple[Path, str], tmp_path: Path) -> None:
+        here = make(served[0] / "cells.ome.zarr", bright())
+        [source] = sources([f"{served[1]}/cells.ome.zarr"], tmp_path / "out")
+        assert source.volume == tmp_path / "out" / "cells.ome.zarr"
+        run(convert(source))
+        for volume in (here, source.volume):
+            label(volume)
+        assert same_partition(labels_of(source.volume), labels_of(here))
+        assert io.read(source.volume).spacing == SPACING
+
+    def test_images_of_a_plate_have_names_of_their_own(self, served: tuple[Path, str], tmp_path: Path) -> None:
+        wells = [ngio.ImageInWellPath(row=row, column=3, path="0") for row in "AB"]
+        ngio.create_empty_plate(served[0] / "plate.zarr", "plate", images=wells)
+        for well in "AB":
+            make(served[0] / "plate.zarr" / well / "03" / "0", bright(TRUTH[20]), "yx", overwrite=True)
+        found = sources([f"{served[1]}/plate.zarr"], tmp_path)
+        assert [s.volume.name for s in found] == ["plate_A_03_0.ome.zarr", "plate_B_03_0.ome.zarr"]
+        assert [io.read(s.path).spatial_shape for s in found] == [TRUTH[20].shape] * 2
+
+    def test_a_place_to_copy_to_is_asked_for(self, served: tuple[Path, str]) -> None:
+        make(served[0] / "cells.ome.zarr", bright())
+        with pytest.raises(BadArgument, match="does not lie on this machine; give --out DIR"):
+            sources([f"{served[1]}/cells.ome.zarr"], None)
+
+    @pytest.mark.parametrize(
+        ("address", "message"),
+        [("/nothing.zarr", "no zarr image is found there"), ("nosuch://a/b.zarr", "no address that can be read from")],
+    )
+    def test_what_is_not_there(self, served: tuple[Path, str], tmp_path: Path, address: str, message: str) -> None:
+        with pytest.raises(BadFile, match=message):
+            run(convert(sources([address if "://" in address else served[1] + address], tmp_path)[0]))
+
+    def test_a_store_that_does_not_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def down(_: Path) -> bool:
+            raise PermissionError("no credentials")
+
+        monkeypatch.setattr(omezarr, "is_zarr", down)
+        with pytest.raises(BadFile, match=r"cannot be reached \(no credentials\)"):
+            io.read("http://127.0.0.1:9/cells.ome.zarr")
 
 
 def test_all_images_of_a_plate(tmp_path: Path) -> None:

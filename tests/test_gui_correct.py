@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtWidgets import QApplication
 
-from napari_discern.gui.correct import ACCEPTED, KEYS, Correct
+from napari_discern.gui.checked import ACCEPTED, CORRECTED, DELETED, Checked
+from napari_discern.gui.correct import FRAME, KEYS, Correct
 from napari_discern.gui.layers import RECIPE
 from napari_discern.gui.session import Session
 
@@ -152,7 +154,7 @@ def test_a_volume_is_split_through_all_slices(viewer: Any, qtbot: Any) -> None:
 def test_every_step_has_a_key_and_a_tip(correct: Correct, layer: Any) -> None:
     for name, (key, _, about) in KEYS.items():
         assert about in correct.buttons[name].toolTip()
-        assert any(str(bound).upper() == key for bound in layer.keymap), key
+        assert any(str(bound).replace("+", "-").upper() == key.upper() for bound in layer.keymap), key
 
 
 def test_without_a_result_nothing_can_be_pressed(viewer: Any, qtbot: Any) -> None:
@@ -165,3 +167,135 @@ def test_a_layer_that_is_gone_is_told(correct: Correct, viewer: Any) -> None:
     viewer.layers.clear()
     press(correct, "next")
     assert "no result to correct" in correct.message.text
+
+
+def test_next_begins_with_the_worst_whatever_napari_has_chosen(correct: Correct, layer: Any) -> None:
+    layer.features = pd.DataFrame({"index": [1, 2, 3], "score": [0.5, 0.2, 0.9]})
+    assert layer.selected_label == 1
+    press(correct, "next")
+    assert layer.selected_label == 2
+
+
+def test_what_was_skipped_is_come_back_to_after_the_rest(correct: Correct, layer: Any) -> None:
+    press(correct, "next")
+    press(correct, "next")
+    press(correct, "accept")  # object 3; 2 was skipped
+    assert layer.selected_label == 1
+    press(correct, "accept")
+    assert layer.selected_label == 2
+    press(correct, "accept")
+    assert "All objects are checked" in correct.message.text
+
+
+def test_next_frames_the_object_and_makes_its_layer_hear_the_keys(correct: Correct, layer: Any, viewer: Any) -> None:
+    viewer.layers.selection.active = viewer.add_image(np.zeros(START.shape))
+    press(correct, "next")
+    assert viewer.layers.selection.active is layer
+    (corners,) = viewer.layers[FRAME].data
+    assert (corners.min(axis=0) < (0, 4)).all()
+    assert (corners.max(axis=0) > (1, 5)).all()
+    press(correct, "next")
+    (corners,) = viewer.layers[FRAME].data
+    assert corners.min(axis=0)[0] > 1
+
+
+def test_all_that_are_left_are_accepted_at_once(correct: Correct, layer: Any) -> None:
+    layer.selected_label = 1
+    press(correct, "delete")
+    press(correct, "all")
+    assert layer.metadata[ACCEPTED] == [2, 3]
+    press(correct, "undo")
+    assert layer.metadata[ACCEPTED] == []
+
+
+def test_undo_leaves_alone_what_was_painted_since(correct: Correct, layer: Any) -> None:
+    layer.selected_label = 3
+    press(correct, "split")
+    drag(layer, (2, 1.5), (5, 1.5))
+    layer.data_setitem((np.array([2, 3]), np.array([0, 0])), 7)  # a brush, also over the part split off
+    press(correct, "undo")
+    expected = START.copy()
+    expected[[2, 3], [0, 0]] = 7
+    assert np.array_equal(layer.data, expected)
+
+
+def test_the_brush_does_not_touch_what_is_accepted(correct: Correct, layer: Any, qtbot: Any) -> None:
+    layer.selected_label = 2
+    press(correct, "accept")
+    layer.selected_label = 9
+    layer.paint((0, 4), 9)
+    qtbot.waitUntil(lambda: bool((layer.data[START == 2] == 2).all()))
+    assert "Object 2 was accepted and is locked" in correct.message.text
+    assert 9 in layer.data
+    layer.selected_label = 2
+    layer.paint((4, 0), 2)
+    qtbot.waitUntil(lambda: np.array_equal(layer.data == 2, START == 2))
+    press(correct, "accept")  # unlocked
+    layer.selected_label = 8
+    layer.paint((0, 4), 8)
+    QApplication.processEvents()
+    assert (layer.data[START == 2] == 8).all()
+
+
+def test_the_table_has_a_row_for_each_object_that_is_there(correct: Correct, layer: Any) -> None:
+    layer.features = pd.DataFrame({"index": [1, 2, 3], "area": [6, 4, 12], "score": [0.9, 0.2, 0.6]})
+    layer.selected_label = 1
+    press(correct, "delete")
+    assert layer.features["index"].tolist() == [2, 3]
+    layer.selected_label = 3
+    press(correct, "split")
+    drag(layer, (2, 1.5), (5, 1.5))
+    assert layer.features.set_index("index")["area"].to_dict() == {2: 4, 3: 8, 4: 4}
+    press(correct, "undo")
+    press(correct, "undo")
+    assert layer.features.set_index("index")["score"].to_dict() == {1: 0.9, 2: 0.2, 3: 0.6}
+
+
+def test_what_was_corrected_and_deleted_is_noted_and_taken_back(correct: Correct, layer: Any) -> None:
+    correct.merge(1, 2)
+    layer.selected_label = 3
+    press(correct, "delete")
+    assert layer.metadata[CORRECTED] == [1]
+    (where,) = layer.metadata[DELETED]
+    assert np.array_equal(np.stack(where), np.stack(np.nonzero(START == 3)))
+    press(correct, "undo")
+    press(correct, "undo")
+    assert Checked.of(layer) == Checked()
+
+
+def test_what_a_person_knows_is_what_was_accepted_corrected_or_added(layer: Any) -> None:
+    layer.metadata[RECIPE] = {"objects": 3}
+    Checked(frozenset({1}), frozenset({3})).note(layer)
+    assert Checked.of(layer).known(layer, [1, 2, 3, 4]) == {1, 3, 4}
+
+
+def test_a_split_follows_the_axes_that_are_shown(viewer: Any, qtbot: Any) -> None:
+    """With z to the right, a line at one z cuts there."""
+    layer = viewer.add_labels(np.ones((8, 4, 6), int), name="volume")
+    viewer.dims.order = (1, 2, 0)
+    correct = Correct(Session(viewer))
+    qtbot.addWidget(correct)
+    correct.follow(layer)
+    layer.selected_label = 1
+    press(correct, "split")
+    drag(layer, (2.5, 0, -1), (2.5, 0, 7))
+    assert (layer.data[:3] != layer.data[3:4]).all()
+    assert len(np.unique(layer.data[3:])) == 1
+
+
+def test_waiting_for_a_click_can_be_given_up(correct: Correct, layer: Any) -> None:
+    layer.selected_label = 1
+    press(correct, "merge")
+    assert not layer.mouse_pan
+    correct.cancel()
+    assert layer.mouse_pan
+    drag(layer, (0, 5), (0, 5))
+    assert np.array_equal(layer.data, START)
+
+
+def test_keys_are_given_back(correct: Correct, layer: Any) -> None:
+    assert all(key in {str(k) for k in layer.keymap} for key in ("N", "A"))
+    heard = len(layer.events.paint.callbacks)
+    correct.release()
+    assert not any(callable(layer.keymap.get(k)) for k in layer.keymap if str(k) in {"N", "A", "Z", "X"})
+    assert len(layer.events.paint.callbacks) == heard - 1

@@ -12,8 +12,10 @@ import pytest
 from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
 from superqt.sliders import QLabeledSlider
 
+from napari_discern.gui import rescue
 from napari_discern.gui.dock import Dock
 from napari_discern.progress import Progress, Steps
+from napari_discern.training import Training
 
 pytestmark = pytest.mark.usefixtures("own")
 
@@ -51,6 +53,53 @@ def test_nothing_is_left_behind_when_it_is_closed(viewer: Any) -> None:
         dock.close()
         gc.collect()
         assert listeners(viewer) == before
+
+
+def test_its_cross_lets_go_of_the_viewer(viewer: Any, qtbot: Any) -> None:
+    """napari takes the dock out of its window then, and closes nothing."""
+    viewer.add_image(np.zeros((9, 9)))
+    before = listeners(viewer)
+    dock = Dock(viewer)
+    held = viewer.window.add_dock_widget(dock, name="Discern")
+    assert listeners(viewer) != before
+    held.title.close_button.click()
+    qtbot.waitUntil(lambda: listeners(viewer) == before)
+
+
+def test_escape_gives_up_what_waits_for_a_click(viewer: Any, qtbot: Any) -> None:
+    dock = Dock(viewer)
+    qtbot.addWidget(dock)
+    layer = viewer.add_labels(np.eye(9, dtype=int))
+    dock.segment.correct.follow(layer)
+    layer.selected_label = 1
+    dock.segment.correct.buttons["merge"].click()
+    dock.explore.grow.setChecked(True)
+    dock.escape.activated.emit()
+    assert layer.mouse_pan
+    assert not dock.explore.grow.isChecked()
+    dock.release()
+
+
+def test_long_names_leave_the_panels_narrow(viewer: Any, qtbot: Any) -> None:
+    name = "00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552 nuclei of the second plate"
+    viewer.add_image(np.zeros((9, 9)), name=name)
+    viewer.add_labels(np.zeros((9, 9), int), name=name)
+    dock = Dock(viewer)
+    qtbot.addWidget(dock)
+    for panel in (dock.segment, dock.train, dock.evaluate):
+        assert panel.minimumSizeHint().width() <= 366
+    dock.release()
+
+
+def test_a_training_that_was_left_is_marked_on_its_tab(viewer: Any, qtbot: Any) -> None:
+    rescue.begin(rescue.Plan(Training(), None, []))
+    (rescue.folder() / "last").mkdir()
+    dock = Dock(viewer)
+    qtbot.addWidget(dock)
+    assert dock.tabs.tabText(2) == "Train ⚠"
+    dock.train.forget.click()
+    assert dock.tabs.tabText(2) == "Train"
+    dock.release()
 
 
 def test_every_control_has_a_tip(viewer: Any, qtbot: Any) -> None:

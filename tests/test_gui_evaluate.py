@@ -63,12 +63,16 @@ def test_mistakes_are_outlined_and_listed_and_flown_to(panel: EvaluatePanel, vie
     assert len(viewer.layers) == 3
 
 
-@pytest.mark.parametrize("case", ["the same", "another shape", "none"])
+@pytest.mark.parametrize("case", ["the same", "another shape", "another place", "another scale", "none"])
 def test_layers_that_cannot_be_compared_are_told(panel: EvaluatePanel, viewer: Any, case: str) -> None:
     if case == "the same":
         panel.truth.layer = viewer.layers["found"]
     elif case == "another shape":
         panel.truth.layer = viewer.add_labels(TRUTH[:10], name="half")
+    elif case == "another place":
+        panel.truth.layer = viewer.add_labels(TRUTH, name="moved", translate=(0, 6))
+    elif case == "another scale":
+        panel.truth.layer = viewer.add_labels(TRUTH, name="larger", scale=(2, 2))
     else:
         viewer.layers.clear()
     panel.button.click()
@@ -95,3 +99,17 @@ def test_why_asks_for_a_truth_of_the_images_size(panel: EvaluatePanel, viewer: A
     panel.segment.image.layer = viewer.layers["other"]
     panel.why.click()
     assert "same pixels" in panel.message.text
+
+
+def test_two_layers_are_picked_at_first(viewer: Any, qtbot: Any) -> None:
+    session = Session(viewer)
+    panel = EvaluatePanel(session, SegmentPanel(session))
+    qtbot.addWidget(panel)
+    assert {panel.found.layer.name, panel.truth.layer.name} == {"found", "truth"}
+    panel.found.layer = panel.truth.layer
+    assert panel.truth.layer is not panel.found.layer
+
+
+def test_its_own_layer_is_not_offered(panel: EvaluatePanel) -> None:
+    panel.button.click()
+    assert LAYER not in [panel.found.itemText(k) for k in range(panel.found.count())]

@@ -13,6 +13,7 @@ import torch
 from napari.layers import Labels
 
 from napari_discern.errors import BadArgument
+from napari_discern.gui.checked import Checked
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.finding import Found
 from napari_discern.gui.layers import read_labels
@@ -127,6 +128,7 @@ def test_the_planes_are_read_as_one(planes: Planes) -> None:
 
 
 def test_they_are_a_lesson_together(viewer: Any, planes: Planes) -> None:
+    Checked(frozenset(planes.ids())).note(planes.front)
     lesson = from_layers(viewer.layers["pair"], planes.front, 2)
     ((_, truth),) = lesson.pairs
     assert truth.coverage.tolist() == [1200 - truth.foreground.sum(), truth.foreground.sum() - 60, 60]
@@ -208,6 +210,7 @@ def test_undo_of_a_merge_that_changed_nothing_leaves_the_rest(dock: Dock, viewer
 def test_a_base_of_one_object_a_pixel_is_refused_for_such_lessons(viewer: Any, planes: Planes, dock: Dock) -> None:
     panel = dock.train
     panel.image.layer, panel.labels.layer = viewer.layers["pair"], planes.front
+    Checked(frozenset(planes.ids())).note(planes.front)
     panel.base.setCurrentIndex(panel.base.findData("nuclei"))
     panel.add_layers()
     panel.start.click()

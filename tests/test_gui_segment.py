@@ -21,9 +21,11 @@ from napari_discern.errors import BadArgument, OutOfMemory
 from napari_discern.gui import finding
 from napari_discern.gui import segment as panel_module
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.layers import RECIPE
+from napari_discern.gui.finding import Found
+from napari_discern.gui.layers import AID, RECIPE
 from napari_discern.gui.preferences import Preferences, preferences, recall
 from napari_discern.gui.segment import SegmentPanel
+from napari_discern.gui.session import Session
 from napari_discern.image import Image
 from napari_discern.model import Card, Model
 from napari_discern.progress import Progress, run
@@ -407,11 +409,65 @@ def test_layers_that_are_selected_together_are_channels(viewer: Any, panel: Segm
     first, second = (viewer.add_image(k + np.zeros((20, 30)), name=str(k)) for k in (1, 2))
     panel.model.cards["two"] = Card(architecture=Architecture(channels=2), name="two")
     panel.model._fill()
-    panel.model.pick("two")
     panel.image.layer = first
+    panel.model.pick("two")
     viewer.layers.selection = {first}
     with pytest.raises(BadArgument, match="select those 2 in the layer list"):
         panel.wish()
     viewer.layers.selection = {first, second}
     image = panel.wish().source.image(())
     assert image.read()[:, 0, 0].tolist() == [1, 2]
+
+
+def test_an_image_that_is_opened_is_picked_and_an_aid_is_not(viewer: Any, panel: SegmentPanel) -> None:
+    add(viewer)
+    second = add(viewer, name="second")
+    assert panel.image.layer is second
+    viewer.add_image(np.zeros((9, 9)), name="aid", metadata={AID: True})
+    assert panel.image.layer is second
+    assert [panel.image.itemText(k) for k in range(panel.image.count())] == ["cells", "second"]
+
+
+def test_outlines_at_rest_and_filled_while_a_slider_moves(panel: SegmentPanel, viewer: Any, find: Any) -> None:
+    add(viewer)
+    layer = find()
+    assert layer.contour > 0
+    found = panel.found
+    panel.show_found(Found.of(found.wish, found.recipe, found.embedded, measured=False))
+    assert layer.contour == 0
+    panel.show_found(found)
+    assert layer.contour > 0
+
+
+def test_a_corrected_result_is_kept_and_put_out_of_sight(panel: SegmentPanel, viewer: Any, find: Any) -> None:
+    add(viewer)
+    first = find()
+    first.data_setitem((np.array([0]), np.array([0])), 77)
+    second = find()
+    assert second is not first
+    assert (first.visible, second.visible) == (False, True)
+    assert first.data[0, 0] == 77
+
+
+def test_a_broken_model_of_ones_own_is_named(viewer: Any, own: Path, qtbot: Any) -> None:
+    (own / "broken").mkdir(parents=True)
+    (own / "broken" / "card.json").write_text("{")
+    panel = SegmentPanel(Session.of(viewer))
+    qtbot.addWidget(panel)
+    assert "'broken' is passed over" in panel.message.text
+    assert "nuclei" in panel.model.cards
+    panel.release()
+
+
+def test_of_a_volume_it_is_said_that_slices_are_looked_at(viewer: Any, panel: SegmentPanel) -> None:
+    add(viewer, np.zeros((8, 30, 30)), name="volume")
+    assert "looks at one slice after another" in panel.reason.text()
+
+
+def test_stopping_is_said_at_once(viewer: Any, panel: SegmentPanel, qtbot: Any) -> None:
+    add(viewer)
+    with qtbot.waitSignal(panel.session.work.ended, timeout=60_000):
+        panel.find.click()
+        panel.session.work.stop()
+        assert panel.message.text == "Stopping…"
+    assert panel.message.text != "Stopping…"

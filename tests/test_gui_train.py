@@ -16,7 +16,9 @@ from napari_discern import io
 from napari_discern.errors import BadArgument, BadFile, OutOfMemory
 from napari_discern.gui import rescue, teaching
 from napari_discern.gui import train as panel_module
+from napari_discern.gui.checked import Checked
 from napari_discern.gui.dock import Dock
+from napari_discern.gui.layers import RECIPE
 from napari_discern.gui.lesson import Lesson, dense, from_layers
 from napari_discern.gui.lessons import SIDE
 from napari_discern.gui.preferences import Preferences
@@ -96,8 +98,8 @@ def test_a_base_is_fine_tuned_and_compared(dock: Dock, panel: TrainPanel, qtbot:
     panel.base.setCurrentIndex(panel.base.findData(first.name))
     second = teach(panel, qtbot)
     assert second.name != first.name
-    assert 0 <= second.before <= 1
-    assert f"{second.before:.2f} -> {second.after:.2f}" in panel.message.text
+    assert 0 <= second.before.total <= 1
+    assert f"{second.before.total:.2f} -> {second.after.total:.2f}" in panel.message.text
 
 
 def test_the_preview_and_the_curves_grow(panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
@@ -475,3 +477,96 @@ def test_labels_in_folders_are_whole(panel: TrainPanel, tmp_path: Path, monkeypa
     panel.folders.click()
     assert panel.unlabelled.currentText() == "Background"
     assert "taken to be whole" in panel.message.text
+
+
+class TestOfAResult:
+    """Of objects that a model has found, only those a person has looked at are a lesson."""
+
+    @pytest.fixture
+    def found(self, viewer: Any) -> Any:
+        layer = viewer.layers["truth"]
+        layer.metadata[RECIPE] = {"objects": int(TRUTH.max())}
+        return layer
+
+    def test_what_nobody_has_looked_at_is_unknown(self, viewer: Any, found: Any) -> None:
+        gone = np.nonzero(TRUTH == 4)
+        found.data[gone] = 0
+        found.data[:2, :2] = 99  # added
+        Checked(frozenset({1}), frozenset({2}), (gone,)).note(found)
+        ((_, truth),) = from_layers(viewer.layers["discs"], found, 2).pairs
+        kept = np.isin(found.data, [1, 2, 99])
+        assert truth.n == 3
+        assert np.array_equal(truth.foreground, kept)
+        assert np.array_equal(truth.known, kept | (TRUTH == 4))
+
+    def test_nothing_looked_at_is_no_lesson(self, viewer: Any, found: Any) -> None:
+        with pytest.raises(BadArgument, match="was checked yet"):
+            from_layers(viewer.layers["discs"], found, 2)
+
+    def test_it_is_listed_when_the_panel_is_shown(self, viewer: Any, found: Any, qtbot: Any) -> None:
+        dock = Dock(viewer)
+        qtbot.addWidget(dock)
+        dock.show()
+        panel = dock.train
+        panel.image.layer, panel.labels.layer = viewer.layers["discs"], found
+        for ids in ({1, 2}, {1, 2, 3}):
+            Checked(frozenset(ids)).note(found)
+            for tab in (0, 2):
+                dock.tabs.setCurrentIndex(tab)
+            assert [lesson.objects for lesson in panel.lessons.lessons] == [len(ids)]
+        dock.release()
+
+
+def test_files_without_a_partner_are_named_and_left_out(
+    panel: TrainPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "alone"):
+        io.write_image(tmp_path / "images" / f"{name}.tif", Image(PIXELS, "yx"))
+    for name in ("a", "b", "other"):
+        io.write_labels(tmp_path / "labels" / f"{name}.tif", Instances.from_labels(TRUTH))
+    asked = iter([str(tmp_path / "images"), str(tmp_path / "labels")])
+    monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: next(asked))
+    panel.folders.click()
+    top = panel.lessons.list.topLevelItem(0)
+    assert [top.child(k).text(0) for k in range(4)] == ["1: a", "2: b", "⚠ alone.tif", "⚠ other.tif"]
+    assert "2 without a partner: alone.tif, other.tif" in panel.message.text
+    learn, check = panel.lessons.data()
+    assert names(learn) + names(check) == ["a", "b"]
+
+
+def test_the_settings_come_with_their_reasons(panel: TrainPanel) -> None:
+    five(panel)
+    words = panel.reasons.text()
+    assert "4 to learn from, 1 to check on" in words
+    assert "Objects about 13 px across" in words
+    assert "crops of 32 x 32 px" in words
+
+
+def test_at_the_end_there_is_a_table_and_the_worst_can_be_opened(
+    dock: Dock, panel: TrainPanel, viewer: Any, qtbot: Any
+) -> None:
+    five(panel)
+    for k in range(3):
+        panel.lessons.list.topLevelItem(0).child(k).setCheckState(2, Qt.CheckState.Checked)
+    taught = teach(panel, qtbot)
+    qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
+    table = panel.outcome.table
+    values = [float(table.item(row, 1).text()) for row in range(table.rowCount())]
+    assert values == sorted(values)
+    assert {table.item(row, 0).text() for row in range(table.rowCount())} >= {"image 0", "image 1", "image 2"}
+    panel.outcome.open.click()
+    worst = table.item(0, 0).text()
+    (true,) = [layer for layer in viewer.layers if layer.name.startswith(f"{worst} true")]
+    assert (true.data > 0).sum() == (TRUTH > 0).sum()
+    assert str(taught.name) in panel.message.text
+
+
+def test_a_new_model_is_tried_on_the_image_of_the_lesson(
+    dock: Dock, panel: TrainPanel, viewer: Any, qtbot: Any
+) -> None:
+    other = viewer.add_image(PIXELS[::-1], name="other")
+    dock.segment.image.layer = other
+    panel.image.layer, panel.labels.layer = viewer.layers["discs"], viewer.layers["truth"]
+    teach(panel, qtbot)
+    qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
+    assert dock.segment.found.wish.source.layer is viewer.layers["discs"]

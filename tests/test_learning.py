@@ -187,9 +187,46 @@ def test_a_stopped_training_leaves_its_best_model(tmp_path: Path, stage: str, co
     assert run(segment(small(1)[0][0], model)).shape == (24, 24)
 
 
-def test_a_training_stopped_at_once_leaves_no_model(tmp_path: Path) -> None:
-    stop(train(training(8), small(), folder=tmp_path / "kept"), "train", 1)
-    assert not (tmp_path / "kept" / BEST).exists()
+def test_stopped_before_its_first_check_the_model_of_the_moment_is_kept(tmp_path: Path) -> None:
+    stop(train(training(8), small(), folder=tmp_path / "kept"), "train", 2)
+    model = Model.load(tmp_path / "kept" / BEST, "cpu")
+    assert model.card.scores == {}
+    assert not same(model, Model.load(_untrained(tmp_path), "cpu"))
+    assert run(train(training(8), small(), folder=tmp_path / "kept", resume=True)).card.scores["S_mean"] >= 0
+
+
+def _untrained(tmp_path: Path) -> Path:
+    stop(train(training(8), small(), folder=tmp_path / "first"), "train", 1)
+    return tmp_path / "first" / BEST
+
+
+def test_a_training_stopped_before_it_began_leaves_no_model(tmp_path: Path) -> None:
+    stop(train(training(8), small(), folder=tmp_path / "kept"), "prepare", 1)
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing fails until the last step; each report says so, and the last checkpoint is there in the end."""
+    full, write = [True], Path.write_bytes
+
+    def refusing(self: Path, data: bytes) -> int:
+        if full[0]:
+            raise OSError(28, "No space left on device")
+        return write(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", refusing)
+    seen: list[Progress] = []
+
+    def watch(progress: Progress) -> None:
+        seen.append(progress)
+        full[0] = progress.values.get("step") != 4
+
+    model = run(train(training(4, checks=4), small(), folder=tmp_path, autosave=0.0), watch)
+    said = [p.warning for p in seen if p.stage == "train"]
+    assert said[0] == ""
+    assert all("No space left" in words for words in said[1:])
+    assert (tmp_path / LAST).is_dir()
+    assert model.card.training["steps_done"] == 4
 
 
 def test_the_model_that_scored_best_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +285,7 @@ def test_a_best_model_newer_than_the_checkpoint_is_not_lost(tmp_path: Path, monk
     stop(train(training(4, checks=4), small(), folder=tmp_path), "train", 1)  # a checkpoint without any score
     torch.manual_seed(9)
     good = Model.create(tiny().model_copy(update={"scores": {"S_mean": 0.9}}), "cpu")
-    good.save(tmp_path / BEST)  # all that was left by a validation before the power went
+    good.save(tmp_path / BEST, overwrite=True)  # all that was left by a validation before the power went
 
     def scored(*_: Any) -> Steps[float]:
         yield Progress("validate", 0, 1)

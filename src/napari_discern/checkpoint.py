@@ -21,8 +21,14 @@ STATE, TENSORS = "state.json", "state.safetensors"
 
 
 def save_checkpoint(folder: Path, loop: Loop, top: float) -> None:
-    """Write weights, running average and optimiser, whole or not at all; `top` is the best score so far."""
-    from safetensors.torch import save_file
+    """Write weights, running average and optimiser, whole or not at all; `top` is the best score so far.
+
+    Raises
+    ------
+    BadFile
+        If it cannot be written.
+    """
+    from safetensors.torch import save
 
     state = {
         "training": loop.training.model_dump(mode="json"),
@@ -32,7 +38,8 @@ def save_checkpoint(folder: Path, loop: Loop, top: float) -> None:
     }
     with atomic(folder, overwrite=True) as temporary:
         temporary.mkdir()
-        save_file({k: v.detach().cpu().contiguous() for k, v in _tensors(loop).items()}, temporary / TENSORS)
+        tensors = {k: v.detach().cpu().contiguous() for k, v in _tensors(loop).items()}
+        (temporary / TENSORS).write_bytes(save(tensors))  # what its own writer raises on a full disk is no OSError
         (temporary / STATE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
 
 

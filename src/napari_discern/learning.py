@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -15,7 +15,7 @@ import numpy as np
 from napari_discern.architecture import Architecture
 from napari_discern.checkpoint import restore_checkpoint, save_checkpoint
 from napari_discern.device import enough_memory
-from napari_discern.errors import BadArgument
+from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.loop import Loop
@@ -159,19 +159,42 @@ class _Best:
     folder: Path | None
     model: Model | None = None
     score: float = -1.0
+    unsaved: str = ""
+    """Why the last writing failed; "" if it did not."""
 
     def offer(self, model: Model, score: float) -> None:
         """Keep the model if it is better."""
         if score > self.score:
             card = model.card.model_copy(update={"scores": {"S_mean": score}})
-            self.model, self.score = replace(model, card=card), score
-            if self.folder is not None:
-                self.model.save(self.folder / BEST, overwrite=True)
+            self.score = score
+            self._keep(replace(model, card=card))
 
     def save(self, loop: Loop) -> None:
         """Write down where the training is."""
         if self.folder is not None:
-            save_checkpoint(self.folder / LAST, loop, self.score)
+            folder = self.folder
+            self._write(lambda: save_checkpoint(folder / LAST, loop, self.score))
+
+    def stop(self, loop: Loop) -> None:
+        """Write down where the training is; where no model was checked yet, keep the one of the moment."""
+        self.save(loop)
+        if self.model is None and loop.step:
+            self._keep(loop.model())
+
+    def _keep(self, model: Model) -> None:
+        self.model = model
+        if self.folder is not None:
+            folder = self.folder
+            self._write(lambda: model.save(folder / BEST, overwrite=True))
+
+    def _write(self, write: Callable[[], object]) -> None:
+        """A disk that is full for a while must not cost what was learnt: it is in memory, and tried again later."""
+        try:
+            write()
+            self.unsaved = ""
+        except BadFile as error:
+            self.unsaved = str(error)
+            log.warning("the training goes on, but could not be saved: %s", error)
 
     def resume(self, loop: Loop) -> None:
         """Go on from the folder."""
@@ -189,7 +212,7 @@ def _descend(loop: Loop, best: _Best, seen: Sequence[Window], autosave: float) -
     due = int(loop.fraction() * count) + 1
     try:
         for progress in loop.run():
-            yield progress
+            yield replace(progress, warning=best.unsaved) if best.unsaved else progress
             if progress.fraction >= due / count:
                 score = yield from _validate(loop, best, seen, progress)
                 due = min(count, int(loop.fraction() * count) + 1)
@@ -198,7 +221,7 @@ def _descend(loop: Loop, best: _Best, seen: Sequence[Window], autosave: float) -
                 best.save(loop)
                 saved = time.monotonic()
     except GeneratorExit:
-        best.save(loop)
+        best.stop(loop)
         raise
     best.save(loop)
 

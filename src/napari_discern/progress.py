@@ -27,6 +27,8 @@ class Progress:
         Figures worth showing beside the bar (losses, scores), by name.
     peek : callable, optional
         Gives the result as it would be now, where a pipeline can tell; to be called before the pipeline goes on.
+    warning : str
+        What is amiss while the work goes on; "" where nothing is.
     """
 
     stage: str
@@ -34,6 +36,7 @@ class Progress:
     total: float
     values: Mapping[str, float] = field(default_factory=dict)
     peek: Callable[[], Any] | None = field(default=None, compare=False)
+    warning: str = ""
 
     @property
     def fraction(self) -> float:

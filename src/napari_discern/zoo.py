@@ -16,10 +16,10 @@ OWN = "NAPARI_DISCERN_MODELS"
 """Environment variable that names the folder of the user's own models; else it is `.napari-discern/models` at home."""
 
 
-def list_models() -> Iterator[tuple[str, Card]]:
+def list_models(broken: dict[str, str] | None = None) -> Iterator[tuple[str, Card]]:
     """Name and card of each bundled model, then of the user's own; weights are not read.
 
-    Own models that cannot be read are passed over with a warning.
+    Own models that cannot be read are passed over with a warning, or noted in `broken` where that is given.
     """
     for name, folder in _bundled().items():
         yield name, read_card(folder)
@@ -27,7 +27,10 @@ def list_models() -> Iterator[tuple[str, Card]]:
         try:
             yield name, read_card(folder)
         except BadModel as error:
-            log.warning("model %r is passed over: %s", name, error)
+            if broken is None:
+                log.warning("model %r is passed over: %s", name, error)
+            else:
+                broken[name] = f"Model {name!r} is passed over: {error}"
 
 
 def own_models() -> Path:

@@ -31,7 +31,7 @@ class Source:
     Attributes
     ----------
     path : Path
-        Where it is.
+        Where it is; of a URL, a path that looks through fsspec.
     volume : Path
         The OME-Zarr image that is worked on: itself, or what it is converted to.
     """
@@ -57,8 +57,8 @@ def sources(inputs: Sequence[str], out: Path | None) -> list[Source]:
     """
     found: dict[Path, Source] = {}
     for where in inputs:
-        for path, in_plate in _paths(where):
-            found.setdefault(path, Source(path, path if in_plate or _is_image(path) else _converted(path, out)))
+        for path, name in _images(where):
+            found.setdefault(path, Source(path, path if _is_ours(path) else _converted(path, name, out)))
     seen: dict[Path, Path] = {}
     for source in found.values():
         other = seen.setdefault(source.volume, source.path)
@@ -83,41 +83,42 @@ def convert(source: Source) -> Steps[None]:
         ngio.open_ome_zarr_container(temporary).get_image().consolidate(mode="auto")
 
 
-def _paths(where: str) -> Iterator[tuple[Path, bool]]:
-    """The images that one word means, and whether they are of a plate."""
-    path = Path(where)
-    if (path / "zarr.json").is_file() or (path / ".zattrs").is_file():
-        if "plate" in _stated(path):
-            yield from ((image, True) for image in _images_of_plate(path))
-        else:
-            yield path, False
-        return
-    yield from ((image, False) for image in io.list_images(where))
+def _images(where: str) -> Iterator[tuple[Path, str]]:
+    """The images that one word means, each with a name that tells it from the others."""
+    path = io.located(where)
+    if not (io.is_remote(path) or io.is_zarr(path)):
+        yield from ((image, io.stem(image)) for image in io.list_images(where))
+    elif "plate" in _stated(path):
+        yield from ((path / image, "_".join((io.stem(path), *image.split("/")))) for image in _images_of_plate(path))
+    else:
+        yield path, io.stem(path)
 
 
-def _images_of_plate(path: Path) -> list[Path]:
+def _images_of_plate(path: Path) -> list[str]:
     try:
-        images = ngio.open_ome_zarr_plate(path).images_paths(max_workers="auto")
+        images = ngio.open_ome_zarr_plate(str(path), mode="r").images_paths(max_workers="auto")
     except Exception as error:
         raise BadFile(f"{path} is a plate that cannot be read ({error}). Give the folders of its images.") from error
     if not images:
         raise BadFile(f"{path} is a plate without images.")
-    return [path / image for image in images]
+    return list(images)
 
 
-def _is_image(path: Path) -> bool:
-    return path.is_dir() and "multiscales" in _stated(path)
+def _is_ours(path: Path) -> bool:
+    """Whether labels can be written into it: an OME-Zarr image on this machine."""
+    return not io.is_remote(path) and path.is_dir() and "multiscales" in _stated(path)
 
 
 def _stated(path: Path) -> Any:
     try:
-        attrs = dict(zarr.open_group(path, mode="r").attrs)
+        attrs = dict(zarr.open_group(str(path), mode="r").attrs)
     except Exception:  # noqa: BLE001  whatever it is, it is no group that we know
         return {}
     return attrs.get("ome", attrs)
 
 
-def _converted(path: Path, out: Path | None) -> Path:
+def _converted(path: Path, name: str, out: Path | None) -> Path:
     if out is None:
-        raise BadArgument(f"{path} is no OME-Zarr image; give --out DIR, and it is converted to one there on the way.")
-    return out / f"{io.stem(path)}.ome.zarr"
+        what = "does not lie on this machine" if io.is_remote(path) else "is no OME-Zarr image"
+        raise BadArgument(f"{path} {what}; give --out DIR, and an OME-Zarr image is made of it there on the way.")
+    return out / f"{name}.ome.zarr"

@@ -11,20 +11,31 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
 from napari_discern import zoo
 from napari_discern.errors import DiscernError
-from napari_discern.gui.layers import Look
+from napari_discern.gui.layers import AID, Look
 from napari_discern.model import Card, read_card
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
-class LayerBox(QComboBox):
+class NarrowBox(QComboBox):
+    """A box that long names do not make wider than its panel; they show in its list, and as its tooltip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+
+
+class LayerBox(NarrowBox):
     """The layers of a kind in the viewer, by their names of the moment.
 
     Parameters
     ----------
     none : str
         What a first line says that stands for no layer, and is picked at first; without it a layer must be picked.
+    latest : bool
+        Whether a layer that is opened is picked at once.
 
     Signals
     -------
@@ -34,7 +45,14 @@ class LayerBox(QComboBox):
 
     picked = Signal(object)
 
-    def __init__(self, viewer: ViewerModel, kind: type[Layer], parent: QWidget | None = None, none: str = "") -> None:
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        kind: type[Layer],
+        parent: QWidget | None = None,
+        none: str = "",
+        latest: bool = False,
+    ) -> None:
         super().__init__(parent)
         self.viewer, self.kind, self.none = viewer, kind, none
         self._layers: list[Layer] = []
@@ -43,6 +61,9 @@ class LayerBox(QComboBox):
         self._links = [events.inserted, events.removed, events.reordered]
         for link in self._links:
             link.connect(self._fill)
+        self._latest = latest
+        self._newest: Layer | None = None
+        viewer.layers.selection.events.active.connect(self._follow)
         self.currentIndexChanged.connect(self._tell)
         self._fill()
 
@@ -65,12 +86,23 @@ class LayerBox(QComboBox):
         """Let go of the viewer."""
         for link in self._links:
             link.disconnect(self._fill)
+        self.viewer.layers.selection.events.active.disconnect(self._follow)
         for layer in self._layers:
             layer.events.name.disconnect(self._rename)
 
+    def _follow(self) -> None:
+        """Pick a layer that was just opened, which napari makes the active one."""
+        active = self.viewer.layers.selection.active
+        if active is None:
+            return  # as it is for a moment
+        if self._latest and active is self._newest:
+            self.layer = active
+        self._newest = None
+
     def _fill(self) -> None:
         before, active = self.layer, self.viewer.layers.selection.active
-        found = [layer for layer in self.viewer.layers if type(layer) is self.kind]
+        found = [layer for layer in self.viewer.layers if type(layer) is self.kind and not layer.metadata.get(AID)]
+        self._newest = next((layer for layer in found if layer not in self._layers), self._newest)
         for layer in set(self._layers) - set(found):
             layer.events.name.disconnect(self._rename)
         for layer in set(found) - set(self._layers):
@@ -97,7 +129,7 @@ class LayerBox(QComboBox):
             self.picked.emit(self.layer)
 
 
-class ModelBox(QComboBox):
+class ModelBox(NarrowBox):
     """The models that come along, those picked from disk, and a line to pick another.
 
     Signals
@@ -110,8 +142,8 @@ class ModelBox(QComboBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.cards: dict[str, Card] = dict(zoo.list_models())
         self.broken: dict[str, str] = {}
+        self.cards: dict[str, Card] = dict(zoo.list_models(self.broken))
         self._fill()
         self.activated.connect(self._maybe_browse)
         self.currentIndexChanged.connect(lambda _: self.name and self.picked.emit(self.name))
@@ -146,7 +178,10 @@ class ModelBox(QComboBox):
 
     def reload(self) -> None:
         """Look anew which models there are."""
-        self.cards = {**dict(zoo.list_models()), **{n: c for n, c in self.cards.items() if Path(n).is_absolute()}}
+        self.cards = {
+            **dict(zoo.list_models(self.broken)),
+            **{n: c for n, c in self.cards.items() if Path(n).is_absolute()},
+        }
         self._fill()
 
     def fitting(self, ndim: int, channels: int) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QMainWindow, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from napari_discern.gui import rescue
 from napari_discern.gui.batch import BatchPanel
 from napari_discern.gui.evaluate import EvaluatePanel
 from napari_discern.gui.explore import ExplorePanel
@@ -25,6 +26,7 @@ class Dock(QWidget):
 
     def __init__(self, napari_viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._released = False
         self.session = Session.of(napari_viewer)
         self.segment = SegmentPanel(self.session)
         self.tabs = QTabWidget()
@@ -37,6 +39,9 @@ class Dock(QWidget):
         self.tabs.addTab(_scrolling(self.evaluate), "Evaluate")
         self.batch = BatchPanel(self.session, self.segment)
         self.tabs.addTab(_scrolling(self.batch), "Batch")
+        self._mark_left()
+        self.session.work.ended.connect(self._mark_left)
+        self.train.forget.clicked.connect(self._mark_left)
         self.train.taught.connect(self._apply)
         self.train.undone.connect(self._apply)
         layout = QVBoxLayout(self)
@@ -45,16 +50,33 @@ class Dock(QWidget):
         self.setMinimumWidth(300)
         self.escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
         self.escape.setContext(Qt.ShortcutContext.WindowShortcut)
-        self.escape.activated.connect(self.session.work.stop)
-        self._released = False
-        self.destroyed.connect(lambda: self.release())  # noqa: PLW0108 (a method dies with the widget); napari may take the dock away without closing it
+        self.escape.activated.connect(self.cancel)
 
     def sizeHint(self) -> QSize:
         """Narrow, so that the image keeps its room."""
         return QSize(380, 700)
 
+    def _mark_left(self, _: object = None) -> None:
+        """Say on the tab that a training was left, to be gone on with there."""
+        self.tabs.setTabText(2, "Train ⚠" if rescue.is_left() and not self.session.work.busy else "Train")
+        self.tabs.setTabToolTip(2, "A training was left unfinished." if rescue.is_left() else "")
+
+    def cancel(self) -> None:
+        """Stop what runs, and wait no longer for a click."""
+        self.session.work.stop()
+        self.segment.correct.cancel()
+        self.explore.cancel()
+
+    def event(self, event: QEvent) -> bool:
+        """Let go of the viewer when napari takes the dock out of its window, which closes nothing."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.release()
+        return bool(super().event(event))
+
     def _apply(self, _: Taught | None = None) -> None:
-        """Use another model at once on the image that is picked."""
+        """Use another model at once on the image that is picked in Train."""
+        if self.train.image.layer is not None:
+            self.segment.image.layer = self.train.image.layer
         if self.segment.image.layer is not None:
             self.segment.run()
 

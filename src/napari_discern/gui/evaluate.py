@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_discern.errors import BadArgument
 from napari_discern.gui.bars import Bars
 from napari_discern.gui.choices import LayerBox
-from napari_discern.gui.layers import Source, fly_to, read_labels, selected_with
+from napari_discern.gui.layers import AID, Source, fly_to, read_labels, selected_with
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
@@ -62,6 +62,9 @@ class EvaluatePanel(QWidget):
         self.scores, self.mistakes = QTableWidget(0, 2), QTableWidget(0, 3)
         self.places: list[np.ndarray] = []
         self._lay_out()
+        self.found.picked.connect(lambda _: self._keep_apart())
+        self.segment.shown.connect(self._pick_result)
+        self._keep_apart()
         self.button.clicked.connect(self.run)
         self.why.clicked.connect(self.ask)
         self.mistakes.cellDoubleClicked.connect(lambda row, _: self.fly(row))
@@ -94,6 +97,20 @@ class EvaluatePanel(QWidget):
         for box in (self.found, self.truth):
             box.release()
 
+    def _pick_result(self) -> None:
+        """What was found last is what is to be scored."""
+        if self.segment.result in self.session.viewer.layers:
+            self.found.layer = self.segment.result
+            self._keep_apart()
+
+    def _keep_apart(self) -> None:
+        """Where both boxes show one layer, let the other show another."""
+        others = [
+            layer for layer in self.session.viewer.layers if type(layer) is Labels and not layer.metadata.get(AID)
+        ]
+        if self.truth.layer is self.found.layer and len(others) > 1:
+            self.truth.layer = next(layer for layer in others if layer is not self.found.layer)
+
     def _read(self) -> tuple[Instances, Instances]:
         found, truth = self.found.layer, self.truth.layer
         if found is None or truth is None or found is truth:
@@ -103,6 +120,13 @@ class EvaluatePanel(QWidget):
                 f"layer {found.name!r} is of shape {found.data.shape}, {truth.name!r} of {truth.data.shape}; both "
                 "must be of the same image, whole."
             )
+        for what in ("scale", "translate"):
+            here, there = getattr(found, what), getattr(truth, what)
+            if not np.allclose(here, there, rtol=1e-3):
+                raise BadArgument(
+                    f"layer {found.name!r} has the {what} {tuple(here)}, {truth.name!r} {tuple(there)}; both must lie "
+                    "on the same pixels of one image."
+                )
         return self._objects(found), self._objects(truth)
 
     def _objects(self, layer: Labels) -> Instances:
@@ -172,6 +196,7 @@ class EvaluatePanel(QWidget):
             scale=truth.scale,
             translate=truth.translate,
             colormap=DirectLabelColormap(color_dict=COLOURS),
+            metadata={AID: True},
         )
         layer.contour = 2
         self.session.add(layer)

@@ -14,7 +14,9 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QPushButto
 
 from napari_discern.clustering import add_seed, grow, margins, remove_object, similarity
 from napari_discern.errors import BadArgument
+from napari_discern.gui.correct import retable
 from napari_discern.gui.finding import Found
+from napari_discern.gui.layers import AID
 from napari_discern.gui.message import Message
 from napari_discern.gui.planes import Planes
 from napari_discern.gui.scatter import Scatter
@@ -178,8 +180,9 @@ class ExplorePanel(QWidget):
             return
         result: Any = self.segment.result
         layer = Points(
-            self._points, name="seeds", size=4, scale=result.scale, translate=result.translate, ndim=labels.ndim
-        )
+            self._points, name="seeds", size=4, scale=result.scale, translate=result.translate, ndim=labels.ndim,
+            metadata={AID: True},
+        )  # fmt: skip
         layer.events.data.connect(self._seeded)
         self.layers["seeds"] = layer
         self.session.add(layer)
@@ -214,6 +217,7 @@ class ExplorePanel(QWidget):
         where = np.nonzero(labels != np.asarray(result.data))
         if len(where[0]):
             result.data_setitem(where, labels[where])
+            retable(Planes.of(result))
 
     def _place(self, position: Any) -> tuple[int, ...] | None:
         result = self.segment.result
@@ -277,7 +281,8 @@ class ExplorePanel(QWidget):
             layer.data = data
             return
         self._drop(name)
-        place = {"scale": result.scale, "translate": result.translate} if result is not None else {}
+        place: dict[str, Any] = {"scale": result.scale, "translate": result.translate} if result is not None else {}
+        place["metadata"] = {AID: True}
         self.layers[name] = (
             Labels(data, name=name, **place) if labels else ImageLayer(data, name=name, **place, **looks)
         )
@@ -287,6 +292,10 @@ class ExplorePanel(QWidget):
         layer = self.layers.pop(name, None)
         if layer is not None and layer in self.session.viewer.layers:
             self.session.viewer.layers.remove(layer)
+
+    def cancel(self) -> None:
+        """Grow nothing any more."""
+        self.grow.setChecked(False)
 
     def _look(self) -> None:
         self.segment.where.setCurrentIndex(1)

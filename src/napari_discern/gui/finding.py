@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_discern.errors import OutOfMemory
 from napari_discern.fields import merge
+from napari_discern.gui.colours import colouring, neighbours
 from napari_discern.gui.layers import Source
 from napari_discern.gui.session import Session
 from napari_discern.instances import Instances
@@ -84,6 +85,16 @@ class Found:
         filled = [table for table in tables if len(table)] or tables[:1]
         return pd.concat(filled, ignore_index=True)
 
+    @cached_property
+    def colouring(self) -> int:
+        """The number of a colouring in which neighbours look different."""
+        return colouring(neighbours(self.planes))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the objects carry how well they stand apart, as they do but while a slider moves."""
+        return any(o.measures for o in self.objects)
+
     @property
     def _before(self) -> list[int]:
         """Objects in the places before each."""
@@ -91,7 +102,7 @@ class Found:
 
     def ready(self) -> Found:
         """The same, with planes and table made: of a large image that takes a second, which a window has not."""
-        _ = self.planes, self.table
+        _ = self.planes, self.table, self.is_measured and self.colouring
         return self
 
 

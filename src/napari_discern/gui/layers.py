@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 Where: TypeAlias = Literal["whole image", "field of view", "current slice"]
+AID = "napari_discern_aid"
+"""Key in the metadata of layers that are only to look at, such as a preview; they are not offered to work on."""
 RECIPE = "napari_discern"
 """Key of a result layer's metadata under which stands how it was made."""
 

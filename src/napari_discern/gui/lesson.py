@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_discern import io
 from napari_discern.errors import BadArgument
-from napari_discern.gui.layers import Source, pixels
+from napari_discern.gui.checked import Checked
+from napari_discern.gui.layers import RECIPE, Source, pixels
 from napari_discern.gui.planes import Planes
 from napari_discern.image import Image
 from napari_discern.instances import Instances
@@ -24,7 +26,7 @@ MOST_CHANNELS = 5
 """A longer axis that the labels do not have is taken for slices or time points."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lesson:
     """Images with labels of one origin.
 
@@ -34,10 +36,13 @@ class Lesson:
         What it is called in the list.
     pairs : list of (Image, Instances)
         Only those in which something is labelled.
+    alone : list of str
+        Files of which there is no image, or no labels.
     """
 
     name: str
     pairs: list[tuple[Image, Instances]]
+    alone: list[str] = field(default_factory=list)
 
     @property
     def objects(self) -> int:
@@ -70,7 +75,8 @@ def from_layers(
     Parameters
     ----------
     image, labels : napari layers
-        Of one shape, or the labels of a part of the image, as `translate` says.
+        Of one shape, or the labels of a part of the image, as `translate` says. Of a result only what was accepted,
+        corrected or added counts; the rest is unknown, and what was deleted is background.
     ndim : int
         Dimensions of the model.
     background : napari Labels layer, optional
@@ -88,11 +94,15 @@ def from_layers(
     """
     planes = _painted(labels, behind)
     painted = planes[0]
+    checked = _checked(labels, planes)
     source = Source.of(image, ndim, _channels(image, painted, together), together)
     box = _box(source, image, labels, painted.shape)
     sure = None if background is None else _array(background) > 0
     if sure is not None and sure.shape != painted.shape:
         raise BadArgument(f"the background layer has another shape than {labels.name!r}; make it of the same size.")
+    if checked is not None:
+        planes, empty = checked
+        sure = empty if sure is None else sure | empty
     lead = painted.shape[: painted.ndim - ndim]
     pairs = []
     for place in np.ndindex(*lead):
@@ -112,8 +122,10 @@ def from_layers(
 
 
 def from_folders(images: str, labels: str) -> Lesson:
-    """The images of a folder with the labels of another, matched by name."""
-    return Lesson(f"{images} / {labels}", [pair.read() for pair in io.pair(images, labels)])
+    """The images of a folder with the labels of another, matched by name; what has no partner is named."""
+    alone: list[Path] = []
+    pairs = [pair.read() for pair in io.pair(images, labels, alone)]
+    return Lesson(f"{images} / {labels}", pairs, [path.name for path in alone])
 
 
 def dense(pairs: Sequence[tuple[Image, Instances]]) -> list[tuple[Image, Instances]]:
@@ -148,6 +160,29 @@ def _painted(labels: Labels, behind: Sequence[Labels]) -> list[np.ndarray]:
             f"layer {labels.name!r} holds {planes[0].dtype}, not whole numbers. Convert it to labels first."
         )
     return planes
+
+
+def _checked(labels: Labels, planes: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray] | None:
+    """Of a result only what a person has accepted, corrected or added, and where a person has deleted an object.
+
+    None for layers that are no result: all that is painted there is a person's.
+    """
+    front = Planes.of(labels).front
+    if RECIPE not in front.metadata:
+        return None
+    said = Checked.of(front)
+    ids = set().union(*(np.unique(plane).tolist() for plane in planes)) - {0}
+    known = said.known(front, ids)
+    if not known:
+        raise BadArgument(
+            f"no object of {labels.name!r} was checked yet. Accept (A) or correct some in Segment, or accept all that "
+            "are left (Shift-A)."
+        )
+    kept = [np.where(np.isin(plane, list(known)), plane, 0) for plane in planes]
+    empty = np.zeros(planes[0].shape, bool)
+    for where in said.deleted:
+        empty[where] = True
+    return kept, empty
 
 
 def _channels(image: ImageLayer, painted: np.ndarray, together: Sequence[ImageLayer]) -> int:

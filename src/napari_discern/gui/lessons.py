@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
@@ -69,6 +69,12 @@ class Lessons(QWidget):
         self.lessons.append(lesson)
         self._fill()
 
+    def set(self, lessons: Sequence[Lesson]) -> None:
+        """Take these in place of all."""
+        if list(lessons) != self.lessons:
+            self.lessons = list(lessons)
+            self._fill()
+
     def remove(self) -> None:
         """Take the lesson of the chosen row out."""
         item = self.list.currentItem()
@@ -91,7 +97,7 @@ class Lessons(QWidget):
     def _items(self) -> Iterator[QTreeWidgetItem]:
         for k in range(self.list.topLevelItemCount()):
             lesson = self.list.topLevelItem(k)
-            yield from (lesson.child(i) for i in range(lesson.childCount()))
+            yield from (lesson.child(i) for i in range(len(self.lessons[k].pairs)))
 
     def _fill(self) -> None:
         aside = set(set_aside(len(self._pairs()), 0))
@@ -110,6 +116,9 @@ class Lessons(QWidget):
                 item.setData(0, Qt.ItemDataRole.UserRole, count)
                 item.setCheckState(2, Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
                 count += 1
+            for name in lesson.alone:
+                QTreeWidgetItem(top, [f"⚠ {name}", "", "no partner"]).setDisabled(True)
+        self.list.expandAll()
         self.list.blockSignals(False)
         self._draw()
         self.changed.emit()

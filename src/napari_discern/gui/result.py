@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 
-from napari_discern.gui.correct import ACCEPTED
+from napari_discern.gui.checked import ACCEPTED, FOUND
+from napari_discern.gui.colours import colormap
 from napari_discern.gui.finding import Found
 from napari_discern.gui.layers import RECIPE, place_of
 from napari_discern.gui.planes import Planes
@@ -17,31 +18,40 @@ from napari_discern.gui.planes import Planes
 if TYPE_CHECKING:
     from napari_discern.gui.session import Session
 
-OUTLINE = 2
-"""Width of the outlines of objects that lie behind others."""
+OUTLINES = (2, 1)
+"""Width of the outlines of the objects in front, and of those that lie behind others."""
+
+
+LARGEST = 1 << 20
+"""Pixels of a slice; in a larger one outlines take napari longer than a hand would wait."""
 
 
 def show(found: Found, last: Labels | None, session: Session) -> Labels:
     """Put the objects on the layers of the last result, or on new ones if these have been changed by hand.
 
-    There is a layer a plane; those behind are drawn as outlines over the front one, which is returned. Each bears the
-    table of the objects as its features, and in its metadata the recipe.
+    There is a layer a plane, drawn as outlines, the thinner ones lying behind; the front one is returned. Each bears
+    the table of the objects as its features, and in its metadata the recipe.
     """
     viewer = session.viewer
     planes = Planes.of(last) if last is not None and last in viewer.layers else None
     if planes is not None and _are_untouched(planes, found):
         _fill(planes, found, session)
     else:
+        if planes is not None:
+            for layer in planes.layers:
+                layer.visible = False  # kept as it was corrected, under the eye of its name
         layers = _new(found, _free_name(viewer, found))
         planes = Planes(layers)
         for layer in layers:
             session.add(layer)
+    _outline(planes.front, found)
     for layer in planes.layers:
         layer.features = found.table
         layer.metadata[RECIPE] = {
             "of": _origin(found),
             "check": _checksum(layer.data),
             "recipe": found.recipe.to_toml(),
+            FOUND: int(found.planes.max(initial=0)),
         }
     return planes.front
 
@@ -63,21 +73,30 @@ def _fill(planes: Planes, found: Found, session: Session) -> None:
     for layer in planes.layers[len(found.planes) :]:
         session.viewer.layers.remove(layer)
     planes.leave(session.viewer)
+    if not found.is_measured:
+        planes.front.contour = 0
     for layer, labels in zip(planes.layers, found.planes, strict=False):
         layer.data = labels
+        layer._reset_history()  # what was painted before was painted on other labels
     more = _new(found, planes.front.name, first=len(planes.layers))
     planes.join(more)
     for layer in more:
         session.add(layer)
 
 
+def _outline(layer: Labels, found: Found) -> None:
+    """Draw outlines, once a slider rests and where napari is quick at it; else filled."""
+    quick = found.is_measured and layer.data[(0,) * (layer.ndim - 2)].size <= LARGEST
+    if bool(layer.contour) != quick:
+        layer.contour = OUTLINES[0] if quick else 0
+
+
 def _new(found: Found, name: str, first: int = 0) -> list[Labels]:
     """Layers for the planes from the first asked for on."""
     place, layers = place_of(found.wish.source.layer, found.wish.start, found.planes.ndim - 1), []
     for number, called in list(enumerate(_names(name, len(found.planes))))[first:]:
-        layer = Labels(found.planes[number], name=called, opacity=0.6, **place)
-        if number:
-            layer.contour = OUTLINE
+        layer = Labels(found.planes[number], name=called, opacity=0.6, colormap=colormap(found.colouring), **place)
+        layer.contour = OUTLINES[1] if number else 0
         layers.append(layer)
     return layers
 

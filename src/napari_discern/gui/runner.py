@@ -53,6 +53,7 @@ class Runner(QWidget):
         self._busy(False)
         stop.clicked.connect(work.stop)
         work.progressed.connect(self._progressed)
+        work.stopping.connect(self._stopping)
         work.failed.connect(self._failed)
         work.ended.connect(self._ended)
 
@@ -110,7 +111,13 @@ class Runner(QWidget):
         self.bar.setValue(round(1000 * progress.fraction))
         rest = f", {left:.0f} s left" if np.isfinite(left) else ""
         self.bar.setFormat(f"{progress.stage} %p %{rest}")
+        if progress.warning:
+            self.message.say(f"⚠ The work goes on, but: {progress.warning}")
         self.progressed.emit(progress)
+
+    def _stopping(self) -> None:
+        if self._mine:
+            self.message.say("Stopping…")
 
     def _failed(self, error: Exception) -> None:
         if self._mine:

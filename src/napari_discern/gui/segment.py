@@ -68,7 +68,7 @@ class SegmentPanel(QWidget):
         self.session, self._kind = session, ""
         self.found: Found | None = None
         self.result: Labels | None = None
-        self.image = LayerBox(session.viewer, ImageLayer, self)
+        self.image = LayerBox(session.viewer, ImageLayer, self, latest=True)
         self.model = ModelBox(self)
         self.reason, self.samples = QLabel(wordWrap=True), self._make_samples()
         self.where = QComboBox()
@@ -138,6 +138,7 @@ class SegmentPanel(QWidget):
         """Let go of the viewer."""
         self.rest.stop()
         self.runner.leave()
+        self.correct.release()
         self.image.release()
 
     def _tell(self, found: Found) -> None:
@@ -183,6 +184,8 @@ class SegmentPanel(QWidget):
         name = self.model.currentText()
         if not fitting:
             verdict = ", and no model for such images is here. Train one (Train)."
+            if look.ndim == 3 and (flat := self.model.fitting(2, look.channels)):
+                verdict += f" {flat[0]}, made for 2D, looks at one slice after another."
         elif self.model.name in alike:
             verdict = f": {name}"
         else:
@@ -191,7 +194,8 @@ class SegmentPanel(QWidget):
 
     def _model_picked(self) -> None:
         if self.model.broken:
-            self.message.say("⚠ " + self.model.broken.popitem()[1])
+            self.message.say("⚠ " + " ".join(self.model.broken.values()))
+            self.model.broken.clear()
         card = self.model.card
         if card is not None:
             self.sliders.show_settings(card.settings)

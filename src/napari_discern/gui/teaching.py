@@ -6,7 +6,8 @@ import datetime
 import itertools
 import math
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from napari.layers import Image as ImageLayer
@@ -15,16 +16,16 @@ from napari.layers import Labels
 from napari_discern import zoo
 from napari_discern.errors import OutOfMemory
 from napari_discern.gui import rescue
-from napari_discern.gui.layers import Source, place_of
+from napari_discern.gui.layers import AID, Source, place_of
 from napari_discern.gui.preferences import preferences
 from napari_discern.gui.session import Session
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.learning import Labelled, train
-from napari_discern.metrics import Report, score
+from napari_discern.metrics import Report, Score, score
 from napari_discern.model import Model, find_objects
 from napari_discern.progress import Progress, Steps, passed_on
-from napari_discern.sample import Example, cut_window
+from napari_discern.sample import Example, Window, cut_window
 
 EVERY = 4.0
 """Seconds between two previews."""
@@ -51,7 +52,7 @@ class Screen:
     def labels(self, found: np.ndarray) -> Labels:
         """A layer of what was found, uint32 (*S), where it was found."""
         place = place_of(self.layer, [b.start for b in self.box], found.ndim)
-        return Labels(found, name="preview", opacity=0.5, **place)
+        return Labels(found, name="preview", opacity=0.5, metadata={AID: True}, **place)
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,36 @@ class Preview(Progress):
     screen: Screen | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What a model makes of a lesson: of a large image, of a part of it.
+
+    Attributes
+    ----------
+    scores : mapping of str to Score
+        By image, the worst first.
+    worst : tuple of (str, Window, Instances) or None
+        Name, pixels and truth, and what was found, of the first of these.
+    """
+
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    worst: tuple[str, Window, Instances] | None = None
+
+    @property
+    def total(self) -> float:
+        """S(0.5) of all objects together; -1 where nothing was looked at."""
+        return float(Report(dict(self.scores)).pooled.S[0.5]) if self.scores else -1.0
+
+
+@dataclass(frozen=True, eq=False)
 class Taught:
-    """A new model and its base, and what they score on the images set aside, or else on all; -1 without a base."""
+    """A new model and its base, and what they make of the images set aside, or else of all; nothing without a base."""
 
     name: str
     model: Model
     base: str | None
-    before: float
-    after: float
+    before: Looked
+    after: Looked
 
 
 def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, resume: bool = False) -> Steps[Taught]:
@@ -94,7 +116,7 @@ def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, res
     own = plan.validation or data
     session.kept = ""
     start = (yield from session.model(plan.base, training.device)) if plan.base else None
-    before = (yield from _own_score(start, own)) if start is not None else -1.0
+    before = (yield from _look(start, own)) if start is not None else Looked()
     if not resume:
         _keep_best()  # of a training that was left
         rescue.begin(plan)
@@ -114,7 +136,7 @@ def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, res
         return (yield from teach(session, smaller, screen))
     session.kept, saved = keep(model, base, f"{sum(t.n for _, t in data)} own objects")
     rescue.clear()
-    after = yield from _own_score(saved, own)
+    after = yield from _look(saved, own)
     return Taught(session.kept, saved, plan.base, before, after)
 
 
@@ -154,17 +176,26 @@ def _with_preview(steps: Steps[Model], screen: Screen) -> Steps[Model]:
             last = math.inf  # the training has the memory; that is no reason to stop it
             return progress
         last = time.monotonic()
-        return Preview(progress.stage, progress.done, progress.total, progress.values, labels=labels, screen=screen)
+        p = progress
+        return Preview(p.stage, p.done, p.total, p.values, warning=p.warning, labels=labels, screen=screen)
 
     return passed_on(steps, seen)
 
 
-def _own_score(model: Model, data: Labelled) -> Steps[float]:
-    """Pooled S(0.5) of a model on what is known of the lessons; of a large image, a part is looked at."""
-    scores, settings = {}, model.card.settings
+def _look(model: Model, data: Labelled) -> Steps[Looked]:
+    """What a model makes of what is known of the lessons."""
+    scores: dict[str, Score] = {}
+    worst, settings = None, model.card.settings
     for k, (image, truth) in enumerate(data):
         yield Progress("score", k, len(data))
         window = cut_window(Example(image, truth, settings.normalise(image)))
         found = Instances.from_layers(find_objects(model.embed(window.patch), settings))
-        scores[str(k)] = score(found, window.truth)
-    return float(Report(scores).pooled.S[0.5])
+        name = image.name if image.name not in scores else f"{image.name} ({k + 1})"
+        scores[name] = score(found, window.truth)
+        if min(scores.values(), key=_worth) is scores[name]:
+            worst = name, window, found
+    return Looked(dict(sorted(scores.items(), key=lambda item: _worth(item[1]))), worst)
+
+
+def _worth(one: Score) -> tuple[float, float]:
+    return one.S[0.5], one.S_mean

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -22,24 +24,30 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_discern import zoo
+from napari_discern.architecture import Architecture
 from napari_discern.errors import BadArgument
 from napari_discern.gui import rescue
-from napari_discern.gui.choices import LayerBox, ModelBox
+from napari_discern.gui.choices import LayerBox, ModelBox, NarrowBox
 from napari_discern.gui.curves import Curves
 from napari_discern.gui.form import Form
-from napari_discern.gui.layers import Source, guess, selected_with
-from napari_discern.gui.lesson import dense, from_folders, from_layers
+from napari_discern.gui.layers import AID, RECIPE, Source, guess, selected_with
+from napari_discern.gui.lesson import Lesson, dense, from_folders, from_layers
 from napari_discern.gui.lessons import Lessons
+from napari_discern.gui.outcome import Outcome
 from napari_discern.gui.planes import Planes
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.session import Session
 from napari_discern.gui.teaching import Preview, Screen, Taught, teach
+from napari_discern.learning import object_size
+from napari_discern.loop import crop_size
+from napari_discern.model import Card
 from napari_discern.progress import Progress, Steps
 from napari_discern.training import Training
 
 MINUTES = (2, 5, 15, 30)
-MISTAKES = "mistakes"
-"""Name of a layer that Evaluate makes, which holds no lesson."""
+SEEN = 5
+"""Images whose objects are measured to say what the settings will be."""
 SCRATCH = "Nothing: from scratch"
 BUSY_WITH = ("minutes", "steps", "unlabelled", "settings")
 
@@ -60,11 +68,11 @@ class TrainPanel(QWidget):
     def __init__(self, session: Session, models: ModelBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session, self.models = session, models
-        self.image, self.labels = (LayerBox(session.viewer, kind, self) for kind in (ImageLayer, Labels))
+        self.image, self.labels = (LayerBox(session.viewer, kind, self, latest=True) for kind in (ImageLayer, Labels))
         self.background = LayerBox(session.viewer, Labels, self, none="None painted")
         self.add, self.folders, self.remove = QPushButton("&Add"), QPushButton("Fol&ders…"), QPushButton("Remo&ve")
         self.lessons = Lessons()
-        self.base, self.time, self.unlabelled = QComboBox(), QComboBox(), QComboBox()
+        self.base, self.time, self.unlabelled = NarrowBox(), QComboBox(), QComboBox()
         self.time.addItems([f"{m} minutes" for m in MINUTES])
         self.unlabelled.addItems(["Unknown", "Background"])
         self.form: Form[Training] = Form(Training, skip=BUSY_WITH)
@@ -74,8 +82,10 @@ class TrainPanel(QWidget):
         self.preview.setChecked(True)
         self.runner, self.curves = Runner(session.work, "Train", self.start, self.stop), Curves()
         self.undo = QPushButton("&Undo: use the old model again", visible=False)
+        self.outcome, self.reasons = Outcome(session), QLabel(wordWrap=True)
         self.message = self.runner.message
         self._shown: Labels | None = None
+        self._own: Lesson | None = None
         self._base = ""
         self.offer = self._make_offer()
         self._lay_out()
@@ -87,18 +97,34 @@ class TrainPanel(QWidget):
 
     def add_layers(self) -> None:
         """Take the picked layers as a lesson."""
+        self.lessons.add(self._lesson())
+
+    def _lesson(self) -> Lesson:
+        """What the picked layers teach."""
         image, labels = self.image.layer, self.labels.layer
         if image is None or labels is None:
             raise BadArgument("pick an image and a Labels layer to learn from. Labels: Layers > New Labels, and paint.")
         together = selected_with(self.session.viewer, image)
         Planes.of(labels).leave(self.session.viewer)
-        others = (self.background.layer, self._shown)
-        behind = [b for b in selected_with(self.session.viewer, labels) if b not in others and b.name != MISTAKES]
-        self.lessons.add(
-            from_layers(
-                image, labels, self._ndim(image), self.background.layer, together, behind if len(behind) > 1 else ()
-            )
-        )
+        painted = selected_with(self.session.viewer, labels)
+        behind = [b for b in painted if b is not self.background.layer and not b.metadata.get(AID)]
+        several = behind if len(behind) > 1 else ()
+        return from_layers(image, labels, self._ndim(image), self.background.layer, together, several)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """List what was checked of the result so far."""
+        super().showEvent(event)
+        self._list_checked()
+
+    def _list_checked(self) -> None:
+        """Let the one lesson that nobody has added be what was checked of the picked result by now."""
+        if self.lessons.lessons not in ([], [self._own]) or self.session.work.busy:
+            return
+        self._own = None
+        with suppress(ValueError):
+            if self.labels.layer is not None and RECIPE in Planes.of(self.labels.layer).front.metadata:
+                self._own = self._lesson()
+        self.lessons.set([self._own] if self._own is not None else [])
 
     def run(self) -> None:
         """Train as the controls say."""
@@ -125,8 +151,10 @@ class TrainPanel(QWidget):
             self.offer.hide()
             self.curves.clear()
             self.undo.hide()
+            self.outcome.hide()
 
     def _taught_now(self) -> Steps[Taught]:
+        self._list_checked()
         if not self.lessons.lessons:
             self.add_layers()
         data, validation = self.lessons.data()
@@ -161,8 +189,13 @@ class TrainPanel(QWidget):
         self._offer_model(taught.name)
         self._base = taught.base or ""
         self.undo.setVisible(bool(taught.base))
-        gain = f"{taught.before:.2f} -> {taught.after:.2f}" if taught.before >= 0 else f"{taught.after:.2f}"
-        self.message.say(f"New model {taught.name!r}. S(0.5) on your own objects: {gain}")
+        self.message.say(
+            f"New model {taught.name!r}. S(0.5) on your own objects: {_gain(taught)}. Saved in "
+            f"{zoo.own_models() / taught.name}."
+        )
+        self.outcome.show_scores(taught.after)
+        if self.image.layer is None:
+            self.outcome.open_worst()
         self.taught.emit(taught)
 
     def _progressed(self, progress: Progress) -> None:
@@ -223,10 +256,27 @@ class TrainPanel(QWidget):
         self.base.setCurrentIndex(max(0, self.base.findData(before or self.models.name)))
 
     def _try(self, action: Callable[[], object]) -> None:
+        self.message.say("")
         try:
             action()
         except (ValueError, OSError) as error:
             self.message.blame(error)
+
+    def _give_reasons(self) -> None:
+        """Say what the settings left at "auto" will be, and why."""
+        data, validation = self.lessons.data()
+        if not data:
+            self.reasons.setText("")
+            return
+        card = self.models.cards.get(self.base.currentData() or "")
+        size = object_size([truth for _, truth in data[:SEEN]])
+        made = card.architecture if card else Architecture(ndim=2 if len(data[0][0].spatial_axes) == 2 else 3)
+        crop = crop_size(self.form.read(), Card(architecture=made, object_size=size))
+        aside = f", {len(validation)} to check on" if validation else ""
+        self.reasons.setText(
+            f"{len(data)} to learn from{aside}. Objects about {size:.0f} px across: crops of "
+            f"{' x '.join(map(str, crop))} px."
+        )
 
     def _add_folders(self) -> None:
         images = QFileDialog.getExistingDirectory(self, "Folder of images")
@@ -234,7 +284,11 @@ class TrainPanel(QWidget):
         if labels:
             self.lessons.add(from_folders(images, labels))
             self.unlabelled.setCurrentIndex(1)
-            self.message.say("Labels in folders are taken to be whole: what bears none is background. See below.")
+            alone = self.lessons.lessons[-1].alone
+            left = f" {len(alone)} without a partner: {', '.join(alone[:3])}…" if alone else ""
+            self.message.say(
+                f"Labels in folders are taken to be whole: what bears none is background. See below.{left}"
+            )
 
     def _use_old(self) -> None:
         """Go back to the model that the last training started from."""
@@ -252,6 +306,8 @@ class TrainPanel(QWidget):
         self.remove.clicked.connect(self.lessons.remove)
         self.undo.clicked.connect(self._use_old)
         self.models.picked.connect(lambda _: self._fill_bases())
+        self.lessons.changed.connect(self._give_reasons)
+        self.base.currentIndexChanged.connect(lambda _: self._give_reasons())
 
     def _make_offer(self) -> QWidget:
         """A line on top that offers to go on with a training that was left."""
@@ -282,7 +338,7 @@ class TrainPanel(QWidget):
         fold.setToolTip("Loss, network, crops and what else a training is set to; the defaults do for most images.")
         fold.addWidget(self.form.widget.native)
         layout = QVBoxLayout(self)
-        below = (self.preview, self.runner, self.undo, self.curves, fold)
+        below = (self.reasons, self.preview, self.runner, self.undo, self.curves, self.outcome, fold)
         for part in (self.offer, pair, buttons, self.lessons, how, *below):
             layout.addWidget(part) if isinstance(part, QWidget) else layout.addLayout(part)
         layout.addStretch()
@@ -312,4 +368,9 @@ def _blame(error: Exception) -> None:
 
 def _tell(taught: Taught) -> None:
     """Say that a training has ended whose panel was closed."""
-    show_info(f"New model {taught.name!r}, in the list of Segment. S(0.5) on your own objects: {taught.after:.2f}")
+    show_info(f"New model {taught.name!r}, in the list of Segment. S(0.5) on your own objects: {_gain(taught)}")
+
+
+def _gain(taught: Taught) -> str:
+    after = f"{taught.after.total:.2f}"
+    return f"{taught.before.total:.2f} -> {after}" if taught.before.scores else after

@@ -66,11 +66,14 @@ class Work(QObject):
         "" where the work came to its end, else why not: "stopped" or "failed". The result is handed on after it.
     failed : Exception
         Comes before `ended`.
+    stopping : nothing
+        Stop was asked for; the work ends where it next reports.
     """
 
     progressed = Signal(object, float)
     failed = Signal(object)
     ended = Signal(str)
+    stopping = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -108,6 +111,7 @@ class Work(QObject):
         if self._thread is not None:
             self._why = "stopped"
             self._thread.quit()
+            self.stopping.emit()
 
     def _report(self, progress: Progress) -> None:
         bar, done = self._bar, progress.fraction

@@ -13,14 +13,19 @@ from napari_discern.io.formats import (
     write_labels,
     write_masks,
 )
+from napari_discern.io.omezarr import is_zarr
+from napari_discern.io.reading import is_remote, located
 
 __all__ = [
     "FORMATS",
     "Format",
     "Pair",
     "atomic",
+    "is_remote",
+    "is_zarr",
     "list_images",
     "list_labels",
+    "located",
     "match",
     "pair",
     "read",

@@ -100,35 +100,46 @@ def _list(where: str | os.PathLike[str], deed: Deed) -> list[Path]:
     return kept
 
 
-def pair(images: str | os.PathLike[str], labels: str | os.PathLike[str]) -> list[Pair]:
+def pair(images: str | os.PathLike[str], labels: str | os.PathLike[str], alone: list[Path] | None = None) -> list[Pair]:
     """Pair each image with the labels of its stem: `a.ome.zarr` with `a.tif`, `a.png`, `a.npz` or `a.masks.tif`.
 
     Parameters
     ----------
     images, labels : folder, pattern or file
         As `list_images` and `list_labels` take them. The labels may also be one COCO JSON file of all images.
+    alone : list, optional
+        Gets the files without a partner, which are refused where it is not given.
 
     Raises
     ------
     BadFile
-        If a folder has none, an image or a label has no partner, or two files of one folder share a stem.
+        If a folder has none, no file has a partner, or not each has, or two files of one folder share a stem.
     """
     file = Path(labels)
     if not (file.suffix.lower() == ".json" and file.is_file()):
-        return [Pair(*found) for found in match(list_images(images), list_labels(labels))]
+        return [Pair(*found) for found in match(list_images(images), list_labels(labels), alone)]
     entries = {Path(name): name for name in coco.names(file)}
-    return [Pair(name, image, file, entries[entry]) for name, image, entry in match(list_images(images), list(entries))]
+    found = match(list_images(images), list(entries), alone)
+    return [Pair(name, image, file, entries[entry]) for name, image, entry in found]
 
 
-def match(firsts: Sequence[Path], seconds: Sequence[Path]) -> list[tuple[str, Path, Path]]:
+def match(
+    firsts: Sequence[Path], seconds: Sequence[Path], alone: list[Path] | None = None
+) -> list[tuple[str, Path, Path]]:
     """Match two lists of files by stem: (stem, first, second), sorted by stem.
+
+    Files without a partner are put into `alone` where that is given.
 
     Raises
     ------
     BadFile
-        If a file has no partner, or two files of one list share a stem; up to five of each are named.
+        If a file has no partner, or none has, or two files of one list share a stem; up to five of each are named.
     """
     left, right = _by_stem(firsts), _by_stem(seconds)
+    both = sorted(left.keys() & right.keys())
+    if alone is not None and both:
+        alone += [files[name] for files in (left, right) for name in sorted(files) if name not in both]
+        return [(name, left[name], right[name]) for name in both]
     lone = [f"{file.name} (in {file.parent})" for name, file in sorted(left.items()) if name not in right]
     surplus = [f"{file.name} (in {file.parent})" for name, file in sorted(right.items()) if name not in left]
     if lone or surplus:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +12,7 @@ from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.io import coco, npy, omezarr, picture, tiff
 from napari_discern.io.atomic import atomic
-from napari_discern.io.reading import reading
-
-Readable: TypeAlias = str | os.PathLike[str]
+from napari_discern.io.reading import Readable, is_remote, located, reading
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def suffix_of(path: Path) -> str:
 
 def stem(path: Readable) -> str:
     """The name that an image and its labels share: the file's without its known suffix (`a.ome.zarr`: "a")."""
-    path = Path(path)
+    path = located(path)
     suffix = suffix_of(path)
     return path.name[: -len(suffix)] if suffix else path.stem
 
@@ -96,7 +93,22 @@ def _find(path: Path, deed: Deed) -> Any:
     return function
 
 
+def _check_reached(path: Path) -> None:
+    try:
+        found = omezarr.is_zarr(path)
+    except Exception as error:
+        raise BadFile(
+            f"{path} cannot be reached ({error}). Check the address and your right to read there; s3:// and the like "
+            "each need a package of fsspec's (s3fs, gcsfs, adlfs)."
+        ) from error
+    if not found:
+        raise BadFile(f"{path}: no zarr image is found there. Check the address; copy other files here first.")
+
+
 def _check_there(path: Path) -> None:
+    if is_remote(path):
+        _check_reached(path)
+        return
     if not path.exists():
         raise BadFile(f"{path} does not exist. Check the path.")
     if path.is_dir() and not omezarr.is_zarr(path):
@@ -107,6 +119,8 @@ def _check_there(path: Path) -> None:
 
 def read(path: Readable) -> Image:
     """Read an image; the suffix tells the format. Big ones stay on disk until they are sliced.
+
+    An OME-Zarr image may be a URL (``s3://``, ``https://``), read through fsspec.
 
     Returns
     -------
@@ -119,7 +133,7 @@ def read(path: Readable) -> Image:
     BadFile
         If the file is missing, empty, damaged, of an unknown suffix, or not an image.
     """
-    path = Path(path)
+    path = located(path)
     with reading(path):
         _check_there(path)
         image: Image = _find(path, "read")(path)

@@ -36,7 +36,7 @@ def read(path: Path) -> Image:
     Axes, spacing and unit come from the metadata; those of a plain array without names are guessed from its shape
     (see `Image.wrap`). Axes of length 1 other than y and x are left out.
     """
-    found = zarr.open(path, mode="r")
+    found = zarr.open(str(path), mode="r")
     if isinstance(found, zarr.Array):
         return _view(found, path, _plain_axes(found), {})
     multiscale = _multiscale(found, path)

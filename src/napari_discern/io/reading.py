@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from napari_discern.errors import BadArgument, BadFile, DiscernError, OutOfMemory
 
+Readable: TypeAlias = str | os.PathLike[str]
 DAMAGED = "It is damaged, cut off, or of another format than its name says. Get a new copy, or save it anew as TIFF."
 CODEC = "It is compressed in a way that needs one more package: pip install imagecodecs"
+
+
+def is_remote(path: Readable) -> bool:
+    """Whether something is a URL: an object store, a web server."""
+    return re.match(r"[A-Za-z][\w+.:-]+://", str(path)) is not None
+
+
+def located(path: Readable) -> Path:
+    """Where something is; a URL becomes a path that looks through fsspec.
+
+    Raises
+    ------
+    BadFile
+        If it is a URL of a kind that fsspec does not know.
+    """
+    if not is_remote(path):
+        return Path(path)
+    from upath import UPath
+
+    try:
+        place: Any = UPath(path)
+    except ValueError as error:
+        raise BadFile(
+            f"{path} is no address that can be read from ({error}). Use https://, s3:// or the like."
+        ) from error
+    return cast(Path, place)  # as far as it is read from
 
 
 @contextmanager
