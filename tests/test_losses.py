@@ -340,6 +340,15 @@ class TestForeground:
             40 * 3 / 4 + dice, rel=1e-4
         )
 
+    def test_shared_pixels_weigh_as_much_in_dice_as_in_cross_entropy(self):
+        """Chances of a third: Dice of one and more (2 * 2 + 1) / (8/3 + 3 + 1), of two (2/3 + 1) / (4/3 + 1 + 1).
+
+        They weigh 3 pixels and 1 pixel of a class that is half as common as the commonest.
+        """
+        classes, labels = torch.tensor([[[0, 1, 1, 2]]]), torch.tensor([[[[0, 1, 1, 1]], [[0, 0, 0, 2]]]])
+        loss = Foreground(boundary=0)(torch.zeros(1, 3, 1, 4), classes, labels)
+        assert loss.item() == pytest.approx(math.log(3) + (3 * 0.25 + 2 * 0.5) / 5, rel=1e-4)
+
     def test_dice_is_that_of_the_batch(self):
         """An image without objects has no Dice of its own: (2 * 1 + 1) / (2 + 2 + 1) over both."""
         labels = torch.tensor([[[1, 1]], [[0, 0]]])

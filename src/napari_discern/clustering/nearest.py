@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 else:
     torch = LazyModule("torch")
 
-ENTRIES = 1 << 18
-"""Entries of a matrix of distances that are held at a time, about."""
+ENTRIES, MOST = 1 << 16, 1 << 20
+"""Entries of a matrix of distances that are held at a time, about, and at most, unless 64 rows have more."""
 BLOCK = 1 << 14
 """Points whose differences from centres are held at a time."""
 STRIDE = 4
@@ -62,13 +62,17 @@ def neighbourhoods(rows: Tensor, columns: Tensor, radius: float) -> Iterator[tup
     columns = columns.index_select(0, by_column).double()
     along, lengths = columns[:, channel].contiguous(), columns.square().sum(dim=1)
     slack = radius * torch.tensor([-1.000001, 1.000001], dtype=torch.float64, device=rows.device)
-    for row in by_row.split(max(64, ENTRIES // len(columns))) if len(rows) else ():
+    near = max(1, min(len(columns), int(len(columns) * 2 * radius / max(float(along[-1] - along[0]), radius))))
+    for row in by_row.split(max(64, ENTRIES // near)) if len(rows) else ():
         block = rows.index_select(0, row).double()
         start, stop = torch.searchsorted(along, block[[0, -1], channel] + slack).tolist()
-        if start < stop:
-            squared = torch.addmm(lengths[start:stop], block, columns[start:stop].T, alpha=-2)
-            squared += block.square().sum(dim=1, keepdim=True)
-            yield row, by_column[start:stop], squared
+        if start == stop:
+            continue
+        size = max(64, MOST // (stop - start))  # where the columns lie closer together than they do on average
+        for part, points in zip(row.split(size), block.split(size), strict=True):
+            squared = torch.addmm(lengths[start:stop], points, columns[start:stop].T, alpha=-2)
+            squared += points.square().sum(dim=1, keepdim=True)
+            yield part, by_column[start:stop], squared
 
 
 def search(points: Tensor, centres: Tensor, reach: float) -> Nearest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,6 +91,11 @@ class Found:
         """The number of a colouring in which neighbours look different."""
         return colouring(neighbours(self.planes))
 
+    @cached_property
+    def checks(self) -> list[int]:
+        """A checksum of each plane, by which one sees whether it was changed since."""
+        return [checksum(plane) for plane in self.planes]
+
     @property
     def is_measured(self) -> bool:
         """Whether the objects carry how well they stand apart, as they do but while a slider moves."""
@@ -102,8 +108,13 @@ class Found:
 
     def ready(self) -> Found:
         """The same, with planes and table made: of a large image that takes a second, which a window has not."""
-        _ = self.planes, self.table, self.is_measured and self.colouring
+        _ = self.planes, self.table, self.checks, self.is_measured and self.colouring
         return self
+
+
+def checksum(labels: np.ndarray) -> int:
+    """A number that tells label images apart."""
+    return zlib.crc32(np.ascontiguousarray(labels).data)
 
 
 def find(session: Session, wish: Wish) -> Steps[Found]:

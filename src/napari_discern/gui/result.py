@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import zlib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Labels
 
 from napari_discern.gui.checked import ACCEPTED, FOUND
 from napari_discern.gui.colours import colormap
-from napari_discern.gui.finding import Found
+from napari_discern.gui.finding import Found, checksum
 from napari_discern.gui.layers import RECIPE, place_of
 from napari_discern.gui.planes import Planes
 
@@ -45,13 +43,13 @@ def show(found: Found, last: Labels | None, session: Session) -> Labels:
         for layer in layers:
             session.add(layer)
     _outline(planes.front, found)
-    for layer in planes.layers:
+    for layer, check in zip(planes.layers, found.checks, strict=True):
         layer.features = found.table
         layer.metadata[RECIPE] = {
             "of": _origin(found),
-            "check": _checksum(layer.data),
+            "check": check,
             "recipe": found.recipe.to_toml(),
-            FOUND: int(found.planes.max(initial=0)),
+            FOUND: sum(objects.n for objects in found.objects),
         }
     return planes.front
 
@@ -65,7 +63,7 @@ def _are_untouched(planes: Planes, found: Found) -> bool:
 def _is_untouched(layer: Labels, found: Found) -> bool:
     note = layer.metadata.get(RECIPE, {})
     same = note.get("of") == _origin(found) and not layer.metadata.get(ACCEPTED)
-    return same and note.get("check") == _checksum(layer.data)
+    return same and note.get("check") == checksum(layer.data)
 
 
 def _fill(planes: Planes, found: Found, session: Session) -> None:
@@ -114,7 +112,3 @@ def _free_name(viewer: Any, found: Found) -> str:
 def _origin(found: Found) -> tuple[Any, ...]:
     wish = found.wish
     return id(wish.source.layer), wish.places, wish.recipe.region
-
-
-def _checksum(data: Any) -> int:
-    return zlib.crc32(np.ascontiguousarray(data).data)

@@ -19,6 +19,10 @@ else:
 class Foreground(Params):
     """Cross-entropy with soft Dice (Milletari et al. 2016), with more weight where objects touch or end.
 
+    The Dice term is the mean over the semantic classes. Where pixels are shared it is over the pixels of one and more
+    objects, of two and more and so on, each weighing as much as its pixels do in the cross-entropy, so that a few
+    shared pixels do not outweigh all the others.
+
     The foreground costs more accuracy than the clustering does (De Brabandere et al. 2017, table 3).
     """
 
@@ -54,10 +58,18 @@ class Foreground(Params):
         border = _border(labels.flatten(0, -classes.ndim)).view(labels.shape)
         weight = known * (1 + self.boundary * (border if labels.ndim == classes.ndim else border.amax(1)))
         truth = classes.clamp_min(0)
-        weight = weight * self._rarity(truth, known, logits.shape[1])[truth]
+        kinds = logits.shape[1]
+        rarity = self._rarity(truth, known, kinds)
+        weight = weight * rarity[truth]
         entropy = torch.nn.functional.cross_entropy(logits, truth, reduction="none")
         loss = (entropy * weight).sum() / weight.sum().clamp_min(1)
-        return self.weight * (loss + self.dice * _dice_loss(logits, truth, known))
+        chance, target = torch.softmax(logits, 1), torch.nn.functional.one_hot(truth, kinds).movedim(-1, 1)
+        share = torch.full((kinds - 1,), 1 / (kinds - 1), device=logits.device)
+        if labels.ndim > classes.ndim:  # so many objects, or more
+            chance, target = (x.flip(1).cumsum(1).flip(1) for x in (chance, target))
+            pixels = (target[:, 1:] * known[:, None]).sum((0, *range(2, logits.ndim))) * rarity[1:]
+            share = pixels / pixels.sum().clamp_min(1)
+        return self.weight * (loss + self.dice * (share * _dice_loss(chance, target, known)).sum())
 
     def _rarity(self, truth: Tensor, known: Tensor, kinds: int) -> Tensor:
         """Weight of each class by its pixels in the batch, float32 (K,); 1 for the background and the commonest."""
@@ -75,11 +87,9 @@ def _border(labels: Tensor) -> Tensor:
     return (low < high)[:, 0].float()
 
 
-def _dice_loss(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    """One minus the soft Dice of all but the background, over the batch."""
-    kinds = logits.shape[1]
-    chance = torch.softmax(logits, 1)[:, 1:] * known[:, None]
-    target = torch.nn.functional.one_hot(truth, kinds).movedim(-1, 1)[:, 1:] * known[:, None]
-    axes = (0, *range(2, logits.ndim))
+def _dice_loss(chance: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """One minus the soft Dice of all but the background, over the batch, float32 (K - 1,); parameters (B, K, \\*S)."""
+    chance, target = chance[:, 1:] * known[:, None], target[:, 1:] * known[:, None]
+    axes = (0, *range(2, chance.ndim))
     both = (chance * target).sum(axes)
-    return (1 - (2 * both + 1) / (chance.sum(axes) + target.sum(axes) + 1)).mean()
+    return 1 - (2 * both + 1) / (chance.sum(axes) + target.sum(axes) + 1)
