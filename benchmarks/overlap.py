@@ -1,7 +1,7 @@
 """What two layers cost against one: a training step, and `segment`.
 
     python benchmarks/overlap.py
-    python benchmarks/overlap.py --trained ONE TWO --image FILE
+    python benchmarks/overlap.py --trained ONE TWO --images FILE...
 
 The first trains a few steps on translucent cells, for the training step; `segment` then clusters what is still a cloud.
 The second times `segment` with two models that were trained alike, with `--layers 1` and `--layers 2`. Default network,
@@ -62,11 +62,12 @@ def main() -> None:
     """Time, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trained", nargs=2, metavar=("ONE", "TWO"))
-    parser.add_argument("--image", type=Path)
+    parser.add_argument("--images", type=Path, nargs="+", default=[])
     known = parser.parse_args()
     torch.set_num_threads(2)
     if known.trained:
-        seconds = [segment_seconds(read(known.image), load_model(name, "cpu")) for name in known.trained]
+        models, images = [load_model(name, "cpu") for name in known.trained], [read(path) for path in known.images]
+        seconds = [sum(segment_seconds(image, model) for image in images) for model in models]
         print(f"segment: {seconds[0]:.2f} and {seconds[1]:.2f} s, {seconds[1] / seconds[0]:.2f} times (at most 1.3)")
         return
     image = Image(np.tile(scenes(1)[0][0].read()[0], (SIDE // 256, SIDE // 256)), "yx")
