@@ -449,6 +449,14 @@ def test_a_corrected_result_is_kept_and_put_out_of_sight(panel: SegmentPanel, vi
     assert first.data[0, 0] == 77
 
 
+def test_a_result_of_another_image_stays_in_sight(panel: SegmentPanel, viewer: Any, find: Any) -> None:
+    add(viewer)
+    first = find()
+    add(viewer, IMAGE.read()[0][::-1], name="other")
+    assert find() is not first
+    assert first.visible
+
+
 def test_a_broken_model_of_ones_own_is_named(viewer: Any, own: Path, qtbot: Any) -> None:
     (own / "broken").mkdir(parents=True)
     (own / "broken" / "card.json").write_text("{")

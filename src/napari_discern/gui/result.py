@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 OUTLINES = (2, 1)
 """Width of the outlines of the objects in front, and of those that lie behind others."""
-
-
+FILLED = 0.6
+"""Opacity of objects that are not outlined."""
 LARGEST = 1 << 20
 """Pixels of a slice; in a larger one outlines take napari longer than a hand would wait."""
 
@@ -35,9 +35,9 @@ def show(found: Found, last: Labels | None, session: Session) -> Labels:
     if planes is not None and _are_untouched(planes, found):
         _fill(planes, found, session)
     else:
-        if planes is not None:
+        if planes is not None and _is_of_the_same(planes.front, found):
             for layer in planes.layers:
-                layer.visible = False  # kept as it was corrected, under the eye of its name
+                layer.visible = False  # kept as it was corrected; its eye in the list brings it back
         layers = _new(found, _free_name(viewer, found))
         planes = Planes(layers)
         for layer in layers:
@@ -61,9 +61,13 @@ def _are_untouched(planes: Planes, found: Found) -> bool:
 
 
 def _is_untouched(layer: Labels, found: Found) -> bool:
-    note = layer.metadata.get(RECIPE, {})
-    same = note.get("of") == _origin(found) and not layer.metadata.get(ACCEPTED)
-    return same and note.get("check") == checksum(layer.data)
+    changed = layer.metadata.get(RECIPE, {}).get("check") != checksum(layer.data)
+    return _is_of_the_same(layer, found) and not changed and not layer.metadata.get(ACCEPTED)
+
+
+def _is_of_the_same(layer: Labels, found: Found) -> bool:
+    """Whether a layer shows what was found in the same pixels."""
+    return bool(layer.metadata.get(RECIPE, {}).get("of") == _origin(found))
 
 
 def _fill(planes: Planes, found: Found, session: Session) -> None:
@@ -72,7 +76,7 @@ def _fill(planes: Planes, found: Found, session: Session) -> None:
         session.viewer.layers.remove(layer)
     planes.leave(session.viewer)
     if not found.is_measured:
-        planes.front.contour = 0
+        _outline(planes.front, found)  # before napari draws outlines of the new labels
     for layer, labels in zip(planes.layers, found.planes, strict=False):
         layer.data = labels
         layer._reset_history()  # what was painted before was painted on other labels
@@ -87,13 +91,20 @@ def _outline(layer: Labels, found: Found) -> None:
     quick = found.is_measured and layer.data[(0,) * (layer.ndim - 2)].size <= LARGEST
     if bool(layer.contour) != quick:
         layer.contour = OUTLINES[0] if quick else 0
+        layer.opacity = 1.0 if quick else FILLED
 
 
 def _new(found: Found, name: str, first: int = 0) -> list[Labels]:
     """Layers for the planes from the first asked for on."""
     place, layers = place_of(found.wish.source.layer, found.wish.start, found.planes.ndim - 1), []
     for number, called in list(enumerate(_names(name, len(found.planes))))[first:]:
-        layer = Labels(found.planes[number], name=called, opacity=0.6, colormap=colormap(found.colouring), **place)
+        layer = Labels(
+            found.planes[number],
+            name=called,
+            opacity=1.0 if number else FILLED,
+            colormap=colormap(found.colouring),
+            **place,
+        )
         layer.contour = OUTLINES[1] if number else 0
         layers.append(layer)
     return layers
