@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from napari_discern.model import Embedded, Model, find_objects
 from napari_discern.progress import Progress, Steps, part_of
 from napari_discern.recipe import Recipe
 from napari_discern.segmentation import embed, measure, recipe_for, segment
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 SMALLEST_TILE = 64
 """Pixels; where memory runs out tiles are halved, but not below this."""
@@ -42,12 +45,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found: the objects at each place, and the embedding where one tile held it all."""
+    """What was found: the objects at each place, and the embedding where one tile held it all.
+
+    `layers` are made where they were found, in a thread, to be shown: of a large image that takes napari a while.
+    """
 
     wish: Wish
     recipe: Recipe
     objects: tuple[Instances, ...]
     embedded: Embedded | None
+    layers: list[Labels] = field(default_factory=list)
 
     @classmethod
     def of(cls, wish: Wish, recipe: Recipe, embedded: Embedded, measured: bool = True) -> Found:

@@ -12,6 +12,7 @@ from napari_discern.gui.colours import colormap
 from napari_discern.gui.finding import Found, checksum
 from napari_discern.gui.layers import RECIPE, place_of
 from napari_discern.gui.planes import Planes
+from napari_discern.progress import Steps
 
 if TYPE_CHECKING:
     from napari_discern.gui.session import Session
@@ -42,6 +43,7 @@ def show(found: Found, last: Labels | None, session: Session) -> Labels:
         planes = Planes(layers)
         for layer in layers:
             session.add(layer)
+    found.layers.clear()
     _outline(planes.front, found)
     for layer, check in zip(planes.layers, found.checks, strict=True):
         layer.features = found.table
@@ -94,20 +96,30 @@ def _outline(layer: Labels, found: Found) -> None:
         layer.opacity = 1.0 if quick else FILLED
 
 
+def prepare(steps: Steps[Found]) -> Steps[Found]:
+    """The same pipeline, whose result has its layers made, in the thread that drives it."""
+    found = yield from steps
+    found.layers[:] = _made(found)
+    return found
+
+
+def _made(found: Found) -> list[Labels]:
+    """A layer for each plane, without a name yet."""
+    place = place_of(found.wish.source.layer, found.wish.start, found.planes.ndim - 1)
+    layers = [Labels(plane, colormap=colormap(found.colouring), **place) for plane in found.planes]
+    layers[0].opacity = FILLED
+    for layer in layers[1:]:
+        layer.contour = OUTLINES[1]
+        layer.opacity = 1.0
+    return layers
+
+
 def _new(found: Found, name: str, first: int = 0) -> list[Labels]:
     """Layers for the planes from the first asked for on."""
-    place, layers = place_of(found.wish.source.layer, found.wish.start, found.planes.ndim - 1), []
-    for number, called in list(enumerate(_names(name, len(found.planes))))[first:]:
-        layer = Labels(
-            found.planes[number],
-            name=called,
-            opacity=1.0 if number else FILLED,
-            colormap=colormap(found.colouring),
-            **place,
-        )
-        layer.contour = OUTLINES[1] if number else 0
-        layers.append(layer)
-    return layers
+    layers = found.layers.copy() or _made(found)
+    for layer, called in zip(layers, _names(name, len(layers)), strict=True):
+        layer.name = called
+    return layers[first:]
 
 
 def _names(front: str, count: int) -> list[str]:

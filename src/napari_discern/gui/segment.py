@@ -123,7 +123,7 @@ class SegmentPanel(QWidget):
 
     def run(self) -> None:
         """Find the objects that the controls ask for."""
-        if self.runner.run(lambda: find(self.session, self.wish()), self.show_found):
+        if self.runner.run(lambda: result.prepare(find(self.session, self.wish())), self.show_found):
             remember(self._kind, model=self.model.name)
 
     def show_found(self, found: Found) -> None:
