@@ -368,6 +368,20 @@ def test_a_tiff_is_converted_on_the_way(tmp_path: Path) -> None:
     assert same_partition(labels_of(source.volume), TRUTH)
 
 
+def test_older_versions_are_converted_before_anything_is_done(tmp_path: Path) -> None:
+    path = make(tmp_path / "old.ome.zarr", bright(), version="0.4")
+    described = json.loads((path / ".zattrs").read_text(encoding="utf-8"))
+    described["multiscales"][0]["version"] = "0.2"
+    described["multiscales"][0].pop("axes")
+    for level in described["multiscales"][0]["datasets"]:
+        level.pop("coordinateTransformations")
+    (path / ".zattrs").write_text(json.dumps(described), encoding="utf-8")
+    with pytest.raises(BadArgument, match=r"old.ome.zarr is no OME-Zarr image of version 0.4 or 0.5 .*give --out DIR"):
+        sources([str(path)], None)
+    with pytest.raises(BadArgument, match="onto itself"):
+        sources([str(path)], tmp_path)
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A folder, and the address at which a web server on this machine shows it."""

@@ -58,7 +58,9 @@ def sources(inputs: Sequence[str], out: Path | None) -> list[Source]:
     found: dict[Path, Source] = {}
     for where in inputs:
         for path, name in _images(where):
-            found.setdefault(path, Source(path, path if _is_ours(path) else _converted(path, name, out)))
+            if path not in found:
+                why = _why_not_ours(path)
+                found[path] = Source(path, _converted(path, name, why, out) if why else path)
     seen: dict[Path, Path] = {}
     for source in found.values():
         other = seen.setdefault(source.volume, source.path)
@@ -104,9 +106,17 @@ def _images_of_plate(path: Path) -> list[str]:
     return list(images)
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether labels can be written into it: an OME-Zarr image on this machine."""
-    return not io.is_remote(path) and path.is_dir() and "multiscales" in _stated(path)
+def _why_not_ours(path: Path) -> str:
+    """Why labels cannot be written into an image; "" where they can: into OME-Zarr 0.4 and 0.5 on this machine."""
+    if io.is_remote(path):
+        return "does not lie on this machine"
+    if not path.is_dir() or "multiscales" not in _stated(path):
+        return "is no OME-Zarr image"
+    try:
+        ngio.open_ome_zarr_container(path, mode="r").get_image()
+    except Exception as error:  # noqa: BLE001  whatever ngio finds amiss
+        return f"is no OME-Zarr image of version 0.4 or 0.5 ({str(error).splitlines()[0]})"
+    return ""
 
 
 def _stated(path: Path) -> Any:
@@ -117,8 +127,10 @@ def _stated(path: Path) -> Any:
     return attrs.get("ome", attrs)
 
 
-def _converted(path: Path, name: str, out: Path | None) -> Path:
+def _converted(path: Path, name: str, why: str, out: Path | None) -> Path:
     if out is None:
-        what = "does not lie on this machine" if io.is_remote(path) else "is no OME-Zarr image"
-        raise BadArgument(f"{path} {what}; give --out DIR, and an OME-Zarr image is made of it there on the way.")
-    return out / f"{name}.ome.zarr"
+        raise BadArgument(f"{path} {why}; give --out DIR, and an OME-Zarr image is made of it there on the way.")
+    volume = out / f"{name}.ome.zarr"
+    if volume == path:
+        raise BadArgument(f"{path} {why}, and would be converted onto itself. Give another --out DIR.")
+    return volume
