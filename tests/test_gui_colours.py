@@ -41,3 +41,12 @@ def test_the_colouring_taken_is_the_best_of_all() -> None:
 
 def test_nothing_beside_one_another_takes_naparis_own() -> None:
     assert colouring(np.zeros((0, 2), np.int64)) == 0
+
+
+def test_a_layer_that_changes_its_colours_changes_no_others() -> None:
+    pairs = np.array([[1, 2], [2, 3], [5, 9]])
+    before = colouring(pairs)
+    for number in range(TRIES):
+        colormap(number).use_selection = True
+    assert not colormap(0).use_selection
+    assert colouring(pairs) == before

@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from napari.layers import Labels
 from qtpy.QtWidgets import QApplication
 
 from napari_discern.gui.checked import ACCEPTED, CORRECTED, DELETED, Checked
 from napari_discern.gui.correct import FRAME, KEYS, Correct
 from napari_discern.gui.layers import RECIPE
+from napari_discern.gui.planes import Planes
 from napari_discern.gui.session import Session
 
 START = np.array([
@@ -299,3 +304,58 @@ def test_keys_are_given_back(correct: Correct, layer: Any) -> None:
     correct.release()
     assert not any(callable(layer.keymap.get(k)) for k in layer.keymap if str(k) in {"N", "A", "Z", "X"})
     assert len(layer.events.paint.callbacks) == heard - 1
+    assert not any("Correct" in str(callback) for callback in layer.events.set_data.callbacks)
+
+
+def test_the_frame_lies_where_the_layer_does(correct: Correct, viewer: Any) -> None:
+    press(correct, "next")
+    moved = viewer.add_labels(START.copy(), name="moved", translate=(100, 200), scale=(2, 2))
+    moved.features = pd.DataFrame({"index": [1, 2, 3], "score": [0.9, 0.2, 0.6]})
+    correct.follow(moved)
+    press(correct, "next")
+    frame = viewer.layers[FRAME]
+    low = frame.data_to_world(frame.data[0].min(axis=0))
+    assert np.allclose(low, np.array([100, 200]) + 2 * np.array([-1.5, 2.5]))
+
+
+def test_redo_does_not_get_round_the_lock(correct: Correct, layer: Any, qtbot: Any) -> None:
+    layer.data_setitem((np.array([2, 2]), np.array([4, 5])), 2)
+    layer.undo()
+    layer.selected_label = 2
+    press(correct, "accept")
+    layer.selected_label = 2
+    layer.redo()
+    qtbot.waitUntil(lambda: np.array_equal(layer.data == 2, START == 2))
+
+
+def test_an_accepted_object_does_not_grow_in_another_plane(viewer: Any, qtbot: Any) -> None:
+    front, behind = (viewer.add_labels(data) for data in (START.copy(), 0 * START))
+    Planes([front, behind])
+    correct = Correct(Session(viewer))
+    qtbot.addWidget(correct)
+    correct.follow(front)
+    front.selected_label = 2
+    correct._toggle({2})
+    behind.data_setitem((np.array([2]), np.array([2])), 2)
+    qtbot.waitUntil(lambda: not behind.data.any())
+    assert np.array_equal(front.data, START)
+
+
+def test_what_naparis_undo_brings_back_is_in_the_queue_again(correct: Correct, layer: Any) -> None:
+    layer.selected_label = 2
+    press(correct, "delete")
+    layer.undo()
+    assert 2 in correct.queue()
+
+
+@given(labels=hnp.arrays(np.int64, (2, 4, 5), elements=st.integers(0, 4)))
+@settings(deadline=None)
+def test_all_objects_are_found_in_one_pass(labels: np.ndarray) -> None:
+    planes = Planes([Labels(plane) for plane in labels])
+    found = planes.find_all({1, 2, 3})
+    for label in (1, 2, 3):
+        layer, where = planes.find(label)
+        assert (label in found) == bool(len(where[0]))
+        if label in found:
+            assert found[label][0] is layer
+            assert np.array_equal(np.stack(found[label][1]), np.stack(where))

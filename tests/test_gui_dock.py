@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
 from superqt.sliders import QLabeledSlider
 
 from napari_discern.gui import rescue
 from napari_discern.gui.dock import Dock
+from napari_discern.gui.finding import Found
+from napari_discern.model import Embedded
 from napari_discern.progress import Progress, Steps
 from napari_discern.training import Training
 
@@ -77,6 +80,25 @@ def test_escape_gives_up_what_waits_for_a_click(viewer: Any, qtbot: Any) -> None
     dock.escape.activated.emit()
     assert layer.mouse_pan
     assert not dock.explore.grow.isChecked()
+    dock.release()
+
+
+def test_what_is_checked_is_what_is_taught(viewer: Any, qtbot: Any) -> None:
+    image, pixels = viewer.add_image(np.zeros((40, 50)), name="first"), np.zeros((40, 50), np.float32)
+    pixels[10:20, 10:20] = pixels[10:20, 30:40] = 1
+    dock = Dock(viewer)
+    qtbot.addWidget(dock)
+    truth = viewer.add_labels(np.ones((40, 50), int), name="truth")
+    dock.segment.image.layer = image
+    wish = dock.segment.wish()
+    chance = torch.from_numpy(0.05 + 0.9 * pixels)
+    points = torch.from_numpy(np.stack([8 * pixels * (np.arange(50) > 25), pixels])).float()
+    dock.segment.show_found(Found.of(wish, wish.recipe, Embedded(points, torch.stack([1 - chance, chance]))))
+    viewer.add_image(np.zeros((9, 9)), name="other")
+    assert dock.train.labels.layer is truth
+    dock.segment.correct.buttons["all"].click()
+    assert dock.train.labels.layer is dock.segment.result
+    assert dock.train.image.layer is image
     dock.release()
 
 

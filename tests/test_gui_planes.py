@@ -216,3 +216,12 @@ def test_a_base_of_one_object_a_pixel_is_refused_for_such_lessons(viewer: Any, p
     panel.start.click()
     assert "objects share pixels, which 'nuclei' cannot learn" in panel.message.text
     assert not dock.session.work.busy
+
+
+def test_a_plane_removed_by_hand_does_not_stop_the_next_result(dock: Dock, planes: Planes, viewer: Any) -> None:
+    found = dock.segment.found
+    viewer.layers.remove(planes.layers[1])
+    flat = Found(found.wish, found.recipe, (Instances(ELEMENTS[:1].copy()),), found.embedded)
+    dock.segment.show_found(flat.ready())
+    assert dock.segment.result in viewer.layers
+    assert np.array_equal(dock.segment.result.data > 0, ELEMENTS[0] > 0)

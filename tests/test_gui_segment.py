@@ -20,6 +20,7 @@ from napari_discern.cli import main
 from napari_discern.errors import BadArgument, OutOfMemory
 from napari_discern.gui import finding
 from napari_discern.gui import segment as panel_module
+from napari_discern.gui.checked import Checked
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.finding import Found
 from napari_discern.gui.layers import AID, RECIPE
@@ -479,3 +480,19 @@ def test_stopping_is_said_at_once(viewer: Any, panel: SegmentPanel, qtbot: Any) 
         panel.session.work.stop()
         assert panel.message.text == "Stopping…"
     assert panel.message.text != "Stopping…"
+
+
+def test_a_look_set_by_hand_stays(panel: SegmentPanel, viewer: Any, find: Any) -> None:
+    add(viewer)
+    layer = find()
+    layer.contour, layer.opacity = 0, 0.3
+    panel.show_found(panel.found)
+    assert (layer.contour, layer.opacity) == (0, 0.3)
+
+
+def test_notes_of_other_objects_are_forgotten(panel: SegmentPanel, viewer: Any, find: Any) -> None:
+    add(viewer)
+    layer = find()
+    Checked(corrected=frozenset({1})).note(layer)  # as after a merge taken back with napari's own undo
+    panel.show_found(panel.found)
+    assert Checked.of(layer) == Checked()

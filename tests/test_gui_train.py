@@ -570,3 +570,63 @@ def test_a_new_model_is_tried_on_the_image_of_the_lesson(
     teach(panel, qtbot)
     qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
     assert dock.segment.found.wish.source.layer is viewer.layers["discs"]
+
+
+def test_what_was_painted_since_is_learnt_the_next_time(dock: Dock, panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
+    layer = viewer.layers["truth"]
+    layer.data = np.where(TRUTH <= 5, TRUTH, 0).astype(int)
+    panel.image.layer, panel.labels.layer = viewer.layers["discs"], layer
+    learnt = []
+    for _ in range(2):
+        teach(panel, qtbot)
+        qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
+        learnt.append(sum(lesson.objects for lesson in panel.lessons.lessons))
+        panel.labels.layer = layer
+        layer.data = TRUTH.astype(int)
+    assert learnt == [5, 8]
+
+
+def test_adding_what_is_listed_by_itself_lists_it_once(panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
+    panel.image.layer, panel.labels.layer = viewer.layers["discs"], viewer.layers["truth"]
+    panel._list_own()
+    panel.add.click()
+    assert [lesson.objects for lesson in panel.lessons.lessons] == [8]
+
+
+def test_ticks_of_what_is_listed_by_itself_stay(panel: TrainPanel, viewer: Any) -> None:
+    stack = viewer.add_image(np.stack([PIXELS] * 3), name="stack")
+    labels = viewer.add_labels(np.stack([TRUTH] * 3).astype(int), name="all")
+    panel.image.layer, panel.labels.layer = stack, labels
+    panel._list_own()
+    panel.lessons.list.topLevelItem(0).child(1).setCheckState(2, Qt.CheckState.Checked)
+    panel._list_own()
+    learn, check = panel.lessons.data()
+    assert (len(learn), len(check)) == (2, 1)
+
+
+def test_background_elsewhere_leaves_what_is_known_of_a_result(panel: TrainPanel) -> None:
+    known = TRUTH == 1
+    truth = Instances.from_painted(np.where(known, 1, 0)[None], known=known)
+    pairs = [(Image(PIXELS, "yx", name="x"), truth)]
+    panel.lessons.set([Lesson("result", pairs, partial=True), Lesson("folder", pairs)])
+    (one, other), _ = panel.lessons.data(whole=True)
+    assert np.array_equal(one[1].known, known)
+    assert other[1].known is None
+
+
+def test_the_worst_is_only_to_look_at(dock: Dock, panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
+    taught = teach(panel, qtbot)
+    qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
+    before = panel.image.layer, panel.labels.layer, dock.segment.image.layer
+    panel.outcome.open.click()
+    assert any("(worst)" in layer.name for layer in viewer.layers)
+    assert (panel.image.layer, panel.labels.layer, dock.segment.image.layer) == before
+    assert dock.segment.model.name == taught.name
+
+
+def test_what_was_deleted_and_brought_back_is_no_background(viewer: Any) -> None:
+    layer = viewer.layers["truth"]
+    layer.metadata[RECIPE] = {"objects": int(TRUTH.max())}
+    Checked(frozenset({1}), deleted=(np.nonzero(TRUTH == 4),)).note(layer)  # and 4 is there
+    ((_, truth),) = from_layers(viewer.layers["discs"], layer, 2).pairs
+    assert np.array_equal(truth.known, TRUTH == 1)

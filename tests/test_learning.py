@@ -226,6 +226,7 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(tmp_path: Path, monkeypat
     assert said[0] == ""
     assert all("No space left" in words for words in said[1:])
     assert (tmp_path / LAST).is_dir()
+    assert (tmp_path / BEST).is_dir()
     assert model.card.training["steps_done"] == 4
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from napari_discern.losses import Discriminative, Foreground
+from napari_discern.losses import Discriminative, Foreground, Similarity
 
 
 def literal(loss: Discriminative, embedding: Tensor, labels: Tensor, classes: Tensor | None = None) -> Tensor:
@@ -377,3 +377,82 @@ def test_quality_is_the_share_that_is_as_wanted() -> None:
     assert within == pytest.approx(8 / 10)  # the two pixels of object 3 are 1 away from their mean
     assert beyond == pytest.approx(2 / 3)  # objects 1 and 3 are too close; the second image has no pair
     assert all(math.isnan(v) for v in Discriminative().quality(embedding, torch.zeros_like(labels)))
+
+
+def literal_similarity(embedding: Tensor, labels: Tensor, least: int) -> Tensor:
+    """Fathi et al. 2017, equation 1 and the loss below it, pair by pair over all pixels, in double precision."""
+    total, images = embedding.double().sum() * 0, 0
+    for e, y in zip(embedding.double(), labels, strict=True):
+        points, ids = e[:, y >= least].T, y[y >= least]
+        if not len(ids):
+            continue
+        images += 1
+        size = torch.tensor([(ids == i).sum() for i in ids], dtype=torch.float64)
+        weight = 1 / (size[:, None] * size[None])
+        weight = weight / weight.sum()
+        loss = embedding.double().sum() * 0
+        for p in range(len(ids)):
+            for q in range(len(ids)):
+                apart = (points[p] - points[q]).square().sum()
+                if ids[p] == ids[q]:
+                    loss = loss - weight[p, q] * torch.log(2 / (1 + apart.exp()))
+                else:
+                    loss = loss - weight[p, q] * torch.log(1 - 2 / (1 + apart.exp()))
+        total = total + loss
+    return total / max(1, images)
+
+
+class TestSimilarity:
+    @pytest.mark.parametrize("background", [True, False])
+    @given(seed=st.integers(0, 1000), objects=st.integers(0, 4))
+    @settings(max_examples=15, deadline=None)
+    def test_the_papers_sum_where_all_pixels_are_drawn(self, background: bool, seed: int, objects: int) -> None:
+        random = torch.Generator().manual_seed(seed)
+        embedding = torch.randn(2, 3, 4, 5, generator=random)
+        labels = torch.randint(-1, objects + 1, (2, 4, 5), generator=random)
+        loss, results = Similarity(samples=100, background=background), []
+        for function in (loss, lambda x, y: literal_similarity(x, y, 0 if background else 1)):
+            x = embedding.clone().requires_grad_()
+            value = function(x, labels)
+            results.append((value.float(), torch.autograd.grad(value, x)[0]))
+        torch.testing.assert_close(results[0][0], results[1][0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-3, atol=1e-5)
+
+    def test_so_many_pixels_of_each_object(self) -> None:
+        labels = torch.zeros(1, 20, 20, dtype=torch.int64)
+        labels[0, :5], labels[0, 10, :3] = 1, 2
+        _, owner, _, size = Similarity(samples=7)._draw(torch.zeros(1, 2, 20, 20), labels)
+        assert torch.bincount(owner).tolist() == [7, 7, 3]
+        assert size.unique().tolist() == [3, 100, 297]
+
+    def test_pixels_are_drawn_anew_and_alike_for_a_seed(self) -> None:
+        labels, embedding = torch.ones(1, 30, 30, dtype=torch.int64), torch.randn(1, 2, 30, 30)
+        labels[:, :, 15:] = 2
+        values = []
+        for seed in (0, 0, 1):
+            torch.manual_seed(seed)
+            values.append(Similarity()(embedding, labels).item())
+        assert values[0] == values[1] != values[2]
+
+    @pytest.mark.parametrize("value", [0.0, 50.0])
+    def test_it_stays_finite(self, value: float) -> None:
+        """Equal pixels of different objects, pixels very far apart, no object, nothing known."""
+        embedding = (value * torch.arange(16.0).view(1, 1, 4, 4)).requires_grad_()
+        for labels in (torch.arange(16).view(1, 4, 4), torch.zeros(1, 4, 4).long(), torch.full((1, 4, 4), -1)):
+            loss = Similarity()(embedding, labels)
+            (gradient,) = torch.autograd.grad(loss, embedding)
+            assert loss.isfinite()
+            assert gradient.isfinite().all()
+
+    def test_quality_of_a_good_and_of_a_collapsed_embedding(self) -> None:
+        labels = torch.arange(4).repeat_interleave(4).view(1, 4, 4)
+        good, collapsed = 5.0 * labels[:, None].float(), torch.zeros(1, 1, 4, 4)
+        assert Similarity().quality(good, labels) == (1.0, 1.0)
+        assert Similarity().quality(collapsed, labels) == (1.0, 0.0)
+
+    def test_layers_are_elements(self) -> None:
+        """Of two layers the loss is that of their elements in a row."""
+        labels, embedding = torch.randint(0, 3, (1, 2, 4, 4)), torch.randn(1, 3, 2, 4, 4)
+        loss = Similarity(samples=100)
+        flat = loss(embedding.flatten(2), labels.flatten(1))
+        torch.testing.assert_close(loss(embedding, labels), flat)

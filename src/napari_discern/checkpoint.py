@@ -11,6 +11,7 @@ from napari_discern.errors import BadArgument, BadModel
 from napari_discern.io.atomic import atomic
 from napari_discern.lazy import LazyModule
 from napari_discern.loop import Loop
+from napari_discern.training import Training
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +63,7 @@ def restore_checkpoint(folder: Path, loop: Loop) -> float:
         tensors = load_file(folder / TENSORS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BadModel(f"{folder} is no whole checkpoint ({error}); start the training anew.") from error
-    _require_same(training, loop.training.model_dump(mode="json"), folder)
+    _require_same(_completed(training), loop.training.model_dump(mode="json"), folder)
     try:
         _fill(loop, tensors)
     except (KeyError, RuntimeError) as error:
@@ -92,6 +93,14 @@ def _fill(loop: Loop, tensors: dict[str, torch.Tensor]) -> None:
         index, slot = name.split(".", 1)
         slots.setdefault(int(index), {})[slot] = value
     loop.optimiser.load_state_dict({**loop.optimiser.state_dict(), "state": slots})
+
+
+def _completed(training: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a training with those that came later at their defaults."""
+    try:
+        return Training.model_validate(training).model_dump(mode="json")
+    except ValueError:
+        return training
 
 
 def _require_same(then: dict[str, Any], now: dict[str, Any], folder: Path) -> None:

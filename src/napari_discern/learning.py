@@ -170,9 +170,13 @@ class _Best:
             self._keep(replace(model, card=card))
 
     def save(self, loop: Loop) -> None:
-        """Write down where the training is."""
-        if self.folder is not None:
-            folder = self.folder
+        """Write down where the training is, and the best model if that could not be written before."""
+        if self.folder is None:
+            return
+        folder, model = self.folder, self.model
+        if self.unsaved and model is not None:
+            self._write(lambda: model.save(folder / BEST, overwrite=True))
+        if not self.unsaved or model is None:
             self._write(lambda: save_checkpoint(folder / LAST, loop, self.score))
 
     def stop(self, loop: Loop) -> None:

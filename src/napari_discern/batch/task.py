@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from napari_discern import zoo
+from napari_discern import io, zoo
 from napari_discern.batch.crew import Crew
 from napari_discern.batch.estimate import Estimate, estimate, fitting_tile
 from napari_discern.batch.inputs import Source, convert
@@ -59,7 +59,7 @@ class Task:
 
     def estimate(self, source: Source) -> Estimate:
         """What labelling a volume will take, from two of its tiles; nothing is changed."""
-        if not source.path.exists():
+        if not io.is_remote(source.path) and not source.path.exists():
             raise BadFile(f"{source.path} does not exist. Check the path.")
         planned, tried = self._planned(source.path)
         return tried or self._try(source.path, planned)

@@ -50,15 +50,19 @@ def colouring(pairs: np.ndarray) -> int:
     return int(np.argmin(alike))
 
 
-@lru_cache(maxsize=TRIES)
 def colormap(number: int) -> CyclicLabelColormap:
-    """A colouring by its number; the first is napari's own."""
+    """A colouring by its number, for one layer, which may change it; the first is napari's own."""
     from napari.utils.colormaps import label_colormap
 
     return label_colormap(COLOURS, seed=0.5 + number / (2 * TRIES), background_value=0)
 
 
+@lru_cache(maxsize=TRIES)
+def _untouched(number: int) -> CyclicLabelColormap:
+    return colormap(number)
+
+
 def _distances(number: int, pairs: np.ndarray) -> np.ndarray:
-    colours = np.asarray(colormap(number).map(pairs.ravel()))[:, :3].reshape(-1, 2, 3)
+    colours = np.asarray(_untouched(number).map(pairs.ravel()))[:, :3].reshape(-1, 2, 3)
     apart: np.ndarray = np.linalg.norm(colours[:, 0] - colours[:, 1], axis=1)
     return apart

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_discern.errors import BadArgument
@@ -52,7 +52,15 @@ class Step:
 
 
 class Correct(QWidget):
-    """Buttons, and keys for each while the layer, or one of its planes, is active."""
+    """Buttons, and keys for each while the layer, or one of its planes, is active.
+
+    Signals
+    -------
+    noted : napari Labels layer
+        Of whose objects something was said.
+    """
+
+    noted = Signal(object)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,7 +108,8 @@ class Correct(QWidget):
         for plane in self.planes.layers if self.planes is not None else ():
             for name, (key, _, _) in KEYS.items():
                 plane.bind_key(key, lambda _, name=name: self.do(name), overwrite=True)
-            plane.events.paint.connect(self._painted)
+            for event in (plane.events.paint, plane.events.set_data):  # the second comes with undo and redo as well
+                event.connect(self._painted)
         for button in self.buttons.values():
             button.setEnabled(layer is not None)
         self._lock()
@@ -112,7 +121,8 @@ class Correct(QWidget):
         for plane in self.planes.layers if self.planes is not None else ():
             for key, _, _ in KEYS.values():
                 plane.bind_key(key, None)
-            plane.events.paint.disconnect(self._painted)
+            for event in (plane.events.paint, plane.events.set_data):
+                event.disconnect(self._painted)
         self.planes, self._steps, self._last, self._locked = None, [], 0, {}
 
     def cancel(self) -> None:
@@ -173,7 +183,10 @@ class Correct(QWidget):
 
     def _order(self) -> list[int]:
         """All ids of the table, the lowest score first."""
-        front = self._there().front
+        planes = self._there()
+        front = planes.front
+        if set(front.features.get("index", ())) != planes.ids():
+            retable(planes)  # something was painted, or taken back with napari's own undo
         if "score" not in front.features:
             raise BadArgument(f"layer {front.name!r} has no scores; find its objects first (Segment).")
         return [int(i) for i in front.features.sort_values("score")["index"]]
@@ -331,28 +344,39 @@ class Correct(QWidget):
             for layer in planes.layers:
                 layer.features = table
         self._lock()
+        self.noted.emit(planes.front)
 
     def _lock(self) -> None:
         """Know where the accepted objects are, to keep them as they are."""
-        planes = self.planes
-        self._locked = {i: planes.find(i) for i in self.accepted} if planes is not None and planes.layers else {}
+        accepted = self.accepted
+        kept = {i: where for i, where in self._locked.items() if i in accepted}
+        fresh = accepted - kept.keys()
+        self._locked = kept | (self.planes.find_all(fresh) if self.planes is not None and fresh else {})
 
     def _painted(self, _: Any) -> None:
         self._guard_soon.start()
 
     def _guard(self) -> None:
         """What was painted over an accepted object, or onto it, is taken back."""
-        spoilt = []
+        spoilt = set()
         for label, (layer, where) in self._locked.items():
-            if layer.selected_label == label and np.count_nonzero(layer.data == label) > len(where[0]):
-                layer.undo()
-                spoilt.append(label)
             if not (layer.data[where] == label).all():
                 layer.data[where] = label
-                layer.refresh()
-                spoilt.append(label)
+                spoilt.add(label)
+        chosen = self.planes.front.selected_label if self.planes is not None and self.planes.layers else 0
+        if chosen in self._locked:
+            there, where = self._locked[chosen]
+            for layer in self.planes.layers if self.planes is not None else ():
+                more = np.asarray(layer.data) == chosen
+                if layer is there:
+                    more[where] = False
+                if more.any():
+                    layer.data[more] = 0
+                    spoilt.add(chosen)
         if spoilt:
-            self.message.say(f"Object {spoilt[0]} was accepted and is locked; choose it and press A to unlock it.")
+            for layer in self.planes.layers if self.planes is not None else ():
+                layer.refresh()
+            self.message.say(f"Object {min(spoilt)} was accepted and is locked; choose it and press A to unlock it.")
 
     def _tell(self) -> None:
         if self.planes is None or not self.planes.layers:
@@ -395,7 +419,9 @@ def point_out(session: Session, layer: Labels, where: Where) -> None:
     corners[:, axes[0]] = low[axes[0]], low[axes[0]], high[axes[0]], high[axes[0]]
     corners[:, axes[1]] = low[axes[1]], high[axes[1]], high[axes[1]], low[axes[1]]
     if FRAME in viewer.layers and viewer.layers[FRAME].ndim == layer.ndim:
-        viewer.layers[FRAME].data = [corners]
+        frame = viewer.layers[FRAME]
+        frame.scale, frame.translate = layer.scale, layer.translate
+        frame.data = [corners]
         return
     shapes = Shapes(
         [corners], name=FRAME, ndim=layer.ndim, face_color="transparent", edge_color="#ffffff", edge_width=1,

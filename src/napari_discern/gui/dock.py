@@ -19,6 +19,7 @@ from napari_discern.gui.train import TrainPanel
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Labels
 
 
 class Dock(QWidget):
@@ -42,6 +43,7 @@ class Dock(QWidget):
         self._mark_left()
         self.session.work.ended.connect(self._mark_left)
         self.train.forget.clicked.connect(self._mark_left)
+        self.segment.correct.noted.connect(self._teach)
         self.train.taught.connect(self._apply)
         self.train.undone.connect(self._apply)
         layout = QVBoxLayout(self)
@@ -55,6 +57,14 @@ class Dock(QWidget):
     def sizeHint(self) -> QSize:
         """Narrow, so that the image keeps its room."""
         return QSize(380, 700)
+
+    def _teach(self, checked: Labels) -> None:
+        """What a person has said something of is what is to be learnt."""
+        found = self.segment.found
+        if found is not None and checked is self.segment.result and checked in self.session.viewer.layers:
+            self.train.labels.layer = checked
+            if found.wish.source.layer in self.session.viewer.layers:
+                self.train.image.layer = found.wish.source.layer
 
     def _mark_left(self, _: object = None) -> None:
         """Say on the tab that a training was left, to be gone on with there."""
@@ -75,8 +85,11 @@ class Dock(QWidget):
 
     def _apply(self, _: Taught | None = None) -> None:
         """Use another model at once on the image that is picked in Train."""
+        model = self.segment.model.name
         if self.train.image.layer is not None:
-            self.segment.image.layer = self.train.image.layer
+            self.segment.image.layer = self.train.image.layer  # which may pick another model
+        if model:
+            self.segment.model.pick(model)
         if self.segment.image.layer is not None:
             self.segment.run()
 

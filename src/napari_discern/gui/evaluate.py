@@ -188,7 +188,8 @@ class EvaluatePanel(QWidget):
 
         viewer, truth = self.session.viewer, self.truth.layer
         if LAYER in viewer.layers and viewer.layers[LAYER].data.shape == marks.shape:
-            viewer.layers[LAYER].data = marks
+            marked = viewer.layers[LAYER]
+            marked.scale, marked.translate, marked.data = truth.scale, truth.translate, marks
             return
         layer = Labels(
             marks,

@@ -27,6 +27,7 @@ class Latest(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running: Any = None
+        self._stopped = False
         self._next: tuple[Callable[[], Any], Callable[[Any], object]] | None = None
 
     def start(self, make: Callable[[], Any], use: Callable[[Any], object]) -> None:
@@ -35,13 +36,17 @@ class Latest(QObject):
         if self._running is None:
             self._go()
 
+    def stop(self) -> None:
+        """Use nothing of what runs, and run nothing more."""
+        self._next, self._stopped = None, True
+
     def _go(self) -> None:
         if self._next is None:
             self.idle.emit()
             return
         (make, use), self._next = self._next, None
         self._running = FunctionWorker(_guarded(make))
-        self._running.returned.connect(use)
+        self._running.returned.connect(lambda result: None if self._stopped else use(result))
         self._running.errored.connect(self.failed)
         self._running.finished.connect(self._done)
         self._running.start()

@@ -38,11 +38,14 @@ class Lesson:
         Only those in which something is labelled.
     alone : list of str
         Files of which there is no image, or no labels.
+    partial : bool
+        Whether the labels say themselves what is known beside them, as what was checked of a result does.
     """
 
     name: str
     pairs: list[tuple[Image, Instances]]
     alone: list[str] = field(default_factory=list)
+    partial: bool = False
 
     @property
     def objects(self) -> int:
@@ -118,7 +121,7 @@ def from_layers(
         raise BadArgument(
             f"nothing is labelled on layer {labels.name!r}. Paint a few objects, or correct a result, first."
         )
-    return Lesson(f"{image.name} / {labels.name}", pairs)
+    return Lesson(f"{image.name} / {labels.name}", pairs, partial=checked is not None)
 
 
 def from_folders(images: str, labels: str) -> Lesson:
@@ -171,8 +174,7 @@ def _checked(labels: Labels, planes: list[np.ndarray]) -> tuple[list[np.ndarray]
     if RECIPE not in front.metadata:
         return None
     said = Checked.of(front)
-    ids = set().union(*(np.unique(plane).tolist() for plane in planes)) - {0}
-    known = said.known(front, ids)
+    known = said.known(front, Planes.of(labels).ids())
     if not known:
         raise BadArgument(
             f"no object of {labels.name!r} was checked yet. Accept (A) or correct some in Segment, or accept all that "
@@ -182,7 +184,7 @@ def _checked(labels: Labels, planes: list[np.ndarray]) -> tuple[list[np.ndarray]
     empty = np.zeros(planes[0].shape, bool)
     for where in said.deleted:
         empty[where] = True
-    return kept, empty
+    return kept, empty & ~np.any([plane > 0 for plane in planes], axis=0)  # where nothing was painted since
 
 
 def _channels(image: ImageLayer, painted: np.ndarray, together: Sequence[ImageLayer]) -> int:

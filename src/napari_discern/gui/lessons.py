@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from napari_discern.gui.lesson import Lesson
+from napari_discern.gui.lesson import Lesson, dense
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.learning import Labelled, set_aside
@@ -41,7 +41,7 @@ class Lessons(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.lessons: list[Lesson] = []
-        self._by_hand: dict[int, bool] = {}
+        self._by_hand: dict[tuple[str, int], bool] = {}
         self.list = QTreeWidget()
         self.list.setHeaderLabels(["image", "objects", "check on"])
         self.list.setFixedHeight(120)
@@ -83,11 +83,15 @@ class Lessons(QWidget):
             del self.lessons[index]
             self._fill()
 
-    def data(self) -> tuple[Labelled, Labelled]:
-        """The images to learn from, and those to check on; the latter empty where none is ticked."""
+    def data(self, whole: bool = False) -> tuple[Labelled, Labelled]:
+        """The images to learn from, and those to check on; the latter empty where none is ticked.
+
+        With `whole`, everything without a label is background, but in lessons that say themselves what is known.
+        """
         learn: list[tuple[Image, Instances]] = []
         check: list[tuple[Image, Instances]] = []
-        for pair, item in zip(self._pairs(), self._items(), strict=True):
+        pairs = [p for one in self.lessons for p in (dense(one.pairs) if whole and not one.partial else one.pairs)]
+        for pair, item in zip(pairs, self._items(), strict=True):
             (check if item.checkState(2) == Qt.CheckState.Checked else learn).append(pair)
         return learn, check
 
@@ -100,7 +104,8 @@ class Lessons(QWidget):
             yield from (lesson.child(i) for i in range(len(self.lessons[k].pairs)))
 
     def _fill(self) -> None:
-        aside = set(set_aside(len(self._pairs()), 0))
+        aside, names = set(set_aside(len(self._pairs()), 0)), {lesson.name for lesson in self.lessons}
+        self._by_hand = {place: ticked for place, ticked in self._by_hand.items() if place[0] in names}
         self.list.blockSignals(True)
         self.list.clear()
         count = 0
@@ -112,8 +117,8 @@ class Lessons(QWidget):
             self.list.addTopLevelItem(top)
             for number, (image, truth) in enumerate(lesson.pairs):
                 item = QTreeWidgetItem(top, [f"{number + 1}: {image.name}", str(truth.n)])
-                ticked = self._by_hand.get(id(truth), count in aside)
-                item.setData(0, Qt.ItemDataRole.UserRole, count)
+                ticked = self._by_hand.get((lesson.name, number), count in aside)
+                item.setData(0, Qt.ItemDataRole.UserRole, (lesson.name, number))
                 item.setCheckState(2, Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
                 count += 1
             for name in lesson.alone:
@@ -125,9 +130,9 @@ class Lessons(QWidget):
 
     def _ticked(self, item: QTreeWidgetItem) -> None:
         """Remember what was ticked by hand."""
-        index = item.data(0, Qt.ItemDataRole.UserRole)
-        if index is not None:
-            self._by_hand[id(self._pairs()[index][1])] = item.checkState(2) == Qt.CheckState.Checked
+        place = item.data(0, Qt.ItemDataRole.UserRole)
+        if place is not None:
+            self._by_hand[tuple(place)] = item.checkState(2) == Qt.CheckState.Checked
 
     def _draw(self) -> None:
         pairs = self._pairs()

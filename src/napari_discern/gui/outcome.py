@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 from qtpy.QtWidgets import QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
+from napari_discern.gui.layers import AID
 from napari_discern.gui.session import Session
 from napari_discern.gui.teaching import Looked
 from napari_discern.metrics import matching
@@ -53,9 +57,12 @@ class Outcome(QWidget):
             return
         name, window, found = self.looked.worst
         partners = matching(found, window.truth, 0.5)
-        pixels = window.patch.mean(axis=0)
-        self.session.add(ImageLayer(pixels, name=f"{name} (worst)"))
-        truth = Labels(window.truth.planes[0], name=f"{name} true, {len(partners.missed)} missed")
+        aid: dict[str, Any] = {"metadata": {AID: True}}
+        rgb = window.patch.shape[0] == 3
+        pixels = np.moveaxis(window.patch, 0, -1).clip(0, 1) if rgb else window.patch.mean(axis=0)
+        self.session.add(ImageLayer(pixels, rgb=rgb, name=f"{name} (worst)", **aid))
+        truth = Labels(window.truth.planes[0], name=f"{name} true, {len(partners.missed)} missed", **aid)
         truth.contour = 2
         self.session.add(truth)
-        self.session.add(Labels(found.planes[0], name=f"{name} found, {len(partners.false)} false", opacity=0.4))
+        words = f"{name} found, {len(partners.false)} false"
+        self.session.add(Labels(found.planes[0], name=words, opacity=0.4, **aid))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -79,6 +79,19 @@ class Planes:
             if len(where[0]):
                 return layer, where
         return self.front, tuple(np.zeros(0, int) for _ in range(self.front.ndim))
+
+    def find_all(self, labels: Collection[int]) -> dict[int, tuple[Labels, Where]]:
+        """The layer and the pixels of each of these objects that is there, in one pass."""
+        found: dict[int, tuple[Labels, Where]] = {}
+        for layer in self.layers:
+            data = np.asarray(layer.data)
+            flat = data.ravel()
+            inside = np.flatnonzero(np.isin(flat, list(labels)))
+            inside = inside[flat[inside].argsort(kind="stable")]
+            ids, first = np.unique(flat[inside], return_index=True)
+            for label, part in zip(ids.tolist(), np.split(inside, first[1:]), strict=False):
+                found.setdefault(label, (layer, np.unravel_index(part, data.shape)))
+        return found
 
     def at(self, index: tuple[int, ...]) -> list[int]:
         """The ids on a pixel, the front one first."""

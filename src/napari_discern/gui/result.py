@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
-from napari_discern.gui.checked import ACCEPTED, FOUND
+from napari_discern.gui.checked import ACCEPTED, FOUND, Checked
 from napari_discern.gui.colours import colormap
 from napari_discern.gui.finding import Found, checksum
 from napari_discern.gui.layers import RECIPE, place_of
@@ -21,6 +21,8 @@ OUTLINES = (2, 1)
 """Width of the outlines of the objects in front, and of those that lie behind others."""
 FILLED = 0.6
 """Opacity of objects that are not outlined."""
+LOOK = "napari_discern_look"
+"""Key in a layer's metadata: contour and opacity as they were set last. Where they differ, a person has set them."""
 LARGEST = 1 << 20
 """Pixels of a slice; in a larger one outlines take napari longer than a hand would wait."""
 
@@ -33,6 +35,8 @@ def show(found: Found, last: Labels | None, session: Session) -> Labels:
     """
     viewer = session.viewer
     planes = Planes.of(last) if last is not None and last in viewer.layers else None
+    if planes is not None:
+        planes.leave(viewer)
     if planes is not None and _are_untouched(planes, found):
         _fill(planes, found, session)
     else:
@@ -44,7 +48,7 @@ def show(found: Found, last: Labels | None, session: Session) -> Labels:
         for layer in layers:
             session.add(layer)
     found.layers.clear()
-    _outline(planes.front, found)
+    _outline(planes, found, session)
     for layer, check in zip(planes.layers, found.checks, strict=True):
         layer.features = found.table
         layer.metadata[RECIPE] = {
@@ -77,23 +81,30 @@ def _fill(planes: Planes, found: Found, session: Session) -> None:
     for layer in planes.layers[len(found.planes) :]:
         session.viewer.layers.remove(layer)
     planes.leave(session.viewer)
+    Checked().note(planes.front)  # what was said was said of other objects
     if not found.is_measured:
-        _outline(planes.front, found)  # before napari draws outlines of the new labels
+        _outline(planes, found, session)  # before napari draws outlines of the new labels
     for layer, labels in zip(planes.layers, found.planes, strict=False):
         layer.data = labels
         layer._reset_history()  # what was painted before was painted on other labels
-    more = _new(found, planes.front.name, first=len(planes.layers))
+    count = len(planes.layers)
+    more = _new(found, planes.front.name)[count:] if len(found.planes) > count else []
     planes.join(more)
     for layer in more:
         session.add(layer)
 
 
-def _outline(layer: Labels, found: Found) -> None:
-    """Draw outlines, once a slider rests and where napari is quick at it; else filled."""
-    quick = found.is_measured and layer.data[(0,) * (layer.ndim - 2)].size <= LARGEST
-    if bool(layer.contour) != quick:
-        layer.contour = OUTLINES[0] if quick else 0
-        layer.opacity = 1.0 if quick else FILLED
+def _outline(planes: Planes, found: Found, session: Session) -> None:
+    """Draw outlines, once a slider rests and where napari is quick at it, else filled; a look set by hand stays."""
+    front = planes.front
+    quick = found.is_measured and front.data[(0,) * (front.ndim - 2)].size <= LARGEST
+    drawn = quick and session.viewer.dims.ndisplay == 2
+    for number, layer in enumerate(planes.layers):
+        wanted = (OUTLINES[number > 0], 1.0) if drawn else (0, FILLED)
+        now = (layer.contour, layer.opacity)
+        if layer.metadata.get(LOOK, now) == now != wanted:
+            layer.contour, layer.opacity = wanted
+            layer.metadata[LOOK] = wanted
 
 
 def prepare(steps: Steps[Found]) -> Steps[Found]:
@@ -106,20 +117,18 @@ def prepare(steps: Steps[Found]) -> Steps[Found]:
 def _made(found: Found) -> list[Labels]:
     """A layer for each plane, without a name yet."""
     place = place_of(found.wish.source.layer, found.wish.start, found.planes.ndim - 1)
-    layers = [Labels(plane, colormap=colormap(found.colouring), **place) for plane in found.planes]
-    layers[0].opacity = FILLED
-    for layer in layers[1:]:
-        layer.contour = OUTLINES[1]
-        layer.opacity = 1.0
-    return layers
+    return [
+        Labels(plane, opacity=FILLED, colormap=colormap(found.colouring), metadata={LOOK: (0, FILLED)}, **place)
+        for plane in found.planes
+    ]
 
 
-def _new(found: Found, name: str, first: int = 0) -> list[Labels]:
-    """Layers for the planes from the first asked for on."""
+def _new(found: Found, name: str) -> list[Labels]:
+    """Named layers for all planes."""
     layers = found.layers.copy() or _made(found)
     for layer, called in zip(layers, _names(name, len(layers)), strict=True):
         layer.name = called
-    return layers[first:]
+    return layers
 
 
 def _names(front: str, count: int) -> list[str]:

@@ -137,6 +137,7 @@ class SegmentPanel(QWidget):
     def release(self) -> None:
         """Let go of the viewer."""
         self.rest.stop()
+        self.live.stop()
         self.runner.leave()
         self.correct.release()
         self.image.release()

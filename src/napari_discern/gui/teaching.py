@@ -143,6 +143,8 @@ def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, res
 def _keep_best() -> str:
     """Save the best model of a training that did not come to its end, and forget that; its name, "" without one."""
     best = rescue.best()
+    if best is None and rescue.is_left():
+        return ""  # it could not be written; there is a checkpoint to go on from
     name = keep(best, best.card.name)[0] if best is not None else ""
     rescue.clear()
     return name

@@ -32,7 +32,7 @@ from napari_discern.gui.choices import LayerBox, ModelBox, NarrowBox
 from napari_discern.gui.curves import Curves
 from napari_discern.gui.form import Form
 from napari_discern.gui.layers import AID, RECIPE, Source, guess, selected_with
-from napari_discern.gui.lesson import Lesson, dense, from_folders, from_layers
+from napari_discern.gui.lesson import Lesson, from_folders, from_layers
 from napari_discern.gui.lessons import Lessons
 from napari_discern.gui.outcome import Outcome
 from napari_discern.gui.planes import Planes
@@ -68,7 +68,8 @@ class TrainPanel(QWidget):
     def __init__(self, session: Session, models: ModelBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session, self.models = session, models
-        self.image, self.labels = (LayerBox(session.viewer, kind, self, latest=True) for kind in (ImageLayer, Labels))
+        self.image = LayerBox(session.viewer, ImageLayer, self, latest=True)
+        self.labels = LayerBox(session.viewer, Labels, self)
         self.background = LayerBox(session.viewer, Labels, self, none="None painted")
         self.add, self.folders, self.remove = QPushButton("&Add"), QPushButton("Fol&ders…"), QPushButton("Remo&ve")
         self.lessons = Lessons()
@@ -97,7 +98,10 @@ class TrainPanel(QWidget):
 
     def add_layers(self) -> None:
         """Take the picked layers as a lesson."""
-        self.lessons.add(self._lesson())
+        lesson = self._lesson()
+        if self.lessons.lessons == [self._own]:
+            self.lessons.set([])
+        self.lessons.add(lesson)
 
     def _lesson(self) -> Lesson:
         """What the picked layers teach."""
@@ -114,17 +118,21 @@ class TrainPanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """List what was checked of the result so far."""
         super().showEvent(event)
-        self._list_checked()
-
-    def _list_checked(self) -> None:
-        """Let the one lesson that nobody has added be what was checked of the picked result by now."""
-        if self.lessons.lessons not in ([], [self._own]) or self.session.work.busy:
-            return
-        self._own = None
         with suppress(ValueError):
             if self.labels.layer is not None and RECIPE in Planes.of(self.labels.layer).front.metadata:
-                self._own = self._lesson()
-        self.lessons.set([self._own] if self._own is not None else [])
+                self._list_own()
+
+    def _list_own(self) -> None:
+        """Let the one lesson that nobody has added be what the picked layers teach by now."""
+        if self.lessons.lessons not in ([], [self._own]) or self.session.work.busy:
+            return
+        try:
+            self._own = self._lesson()
+        except ValueError:
+            self._own = None
+            raise
+        finally:
+            self.lessons.set([self._own] if self._own is not None else [])
 
     def run(self) -> None:
         """Train as the controls say."""
@@ -154,15 +162,11 @@ class TrainPanel(QWidget):
             self.outcome.hide()
 
     def _taught_now(self) -> Steps[Taught]:
-        self._list_checked()
-        if not self.lessons.lessons:
-            self.add_layers()
-        data, validation = self.lessons.data()
+        self._list_own()
+        dense_labels = self.unlabelled.currentIndex() == 1
+        data, validation = self.lessons.data(dense_labels)
         if not data:
             raise BadArgument("every image is ticked to check on; leave some to learn from.")
-        dense_labels = self.unlabelled.currentIndex() == 1
-        if dense_labels:
-            data, validation = dense(data), dense(validation)
         minutes = MINUTES[self.time.currentIndex()]
         wanted = {"minutes": minutes, "steps": None, "unlabelled": ("unknown", "background")[dense_labels]}
         training = Training.from_dict({**self.form.read().model_dump(), **wanted}, "the panel")

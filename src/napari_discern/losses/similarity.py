@@ -1,0 +1,111 @@
+"""The similarity loss of Fathi et al. 2017, section 3.2."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from napari_discern.lazy import LazyModule
+from napari_discern.losses.discriminative import Quality
+from napari_discern.params import Params
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
+
+HALF = math.log(3)
+"""Squared distance at which sigma is a half."""
+TINY = 1e-6
+"""Added to squared distances of pixels that should be unlike, whose loss is infinite where they are equal."""
+
+
+class Similarity(Params):
+    """Makes pairs of pixels alike that are of one object, and unlike that are not; the background is one more object.
+
+    ``L = -sum_pq w_pq (y_pq log sigma(p, q) + (1 - y_pq) log(1 - sigma(p, q)))`` over the pairs of K random pixels of
+    each object (Fathi et al. 2017, section 3.2), with ``sigma(p, q) = 2 / (1 + exp(|e_p - e_q|^2))`` (equation 1).
+    The weights are inverse to the sizes of both objects and sum to one in each image, for which the factor 1 / |S| of
+    the paper is left out; images are averaged.
+    """
+
+    kind: Literal["similarity"] = "similarity"
+    samples: int = Field(10, ge=1)
+    """Random pixels of each object, fewer where it has fewer."""
+    background: bool = True
+    """Whether the background is one more object."""
+
+    def __call__(self, embedding: Tensor, labels: Tensor, classes: Tensor | None = None) -> Tensor:
+        """The loss of a batch.
+
+        Parameters
+        ----------
+        embedding : float tensor of shape (B, E, \\*S)
+            An embedding for each element. \\*S may be pixels, voxels, or (layer, pixel) elements.
+        labels : int64 tensor of shape (B, \\*S)
+            Object of each element; 0 is background and -1 is unknown, which is left out.
+        classes : int64 tensor of shape (B, \\*S), optional
+            Of no account: objects of different classes are unlike, too.
+
+        Returns
+        -------
+        float32 scalar tensor
+            Finite, with finite gradients, also for no object, one object and objects of one pixel.
+        """
+        points, owner, image, size = self._draw(embedding, labels)
+        if not len(points):
+            return embedding.float().sum() * 0
+        rows = torch.bincount(image, minlength=len(labels))
+        rank = torch.arange(len(image), device=image.device) - (rows.cumsum(0) - rows)[image]
+        shape = (len(labels), int(rows.max()))
+        padded = points.new_zeros(*shape, points.shape[1]).index_put((image, rank), points)
+        weight = points.new_zeros(shape).index_put((image, rank), 1 / size)
+        of = torch.full(shape, -1, device=image.device).index_put((image, rank), owner)
+        pairs = weight[:, :, None] * weight[:, None]
+        pairs = pairs / pairs.sum((1, 2), keepdim=True).clamp_min(1e-30) / torch.count_nonzero(rows)
+        apart = _squared_distances(padded)
+        alike = torch.nn.functional.softplus(apart) - math.log(2)  # -log sigma
+        unlike = -torch.log(torch.tanh((apart + TINY) / 2))  # -log(1 - sigma)
+        return (pairs * torch.where(of[:, :, None] == of[:, None], alike, unlike)).sum()
+
+    def quality(self, embedding: Tensor, labels: Tensor) -> Quality:
+        """How far the embedding is what the loss wants; parameters as for calling. Without gradient.
+
+        `within` is the share of the drawn pixels that are like the mean of their object's (sigma above a half),
+        `beyond` the share of the pairs of means that are not.
+        """
+        with torch.no_grad():
+            points, owner, image, _ = self._draw(embedding, labels)
+            _, of = owner.unique(return_inverse=True)
+            count = torch.bincount(of)
+            means = points.new_zeros(len(count), points.shape[1]).index_add(0, of, points) / count[:, None]
+            where = torch.zeros(len(count), dtype=torch.int64, device=points.device).index_put((of,), image)
+            near = (points - means[of]).square().sum(1) < HALF
+            pair = (where[:, None] == where[None]).triu(1)
+            far = torch.cdist(means, means).square()[pair] > HALF
+            return Quality(float(near.float().mean()), float(far.float().mean()))
+
+    def _draw(self, embedding: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Random pixels, sorted by object: embeddings (n, E), object and image of each, and the size of its object."""
+        known = labels >= (0 if self.background else 1)
+        ids = int(labels.max()) + 1 if labels.numel() else 1
+        image = torch.arange(len(labels), device=labels.device).view(-1, *[1] * (labels.ndim - 1)).expand_as(labels)
+        owner = (labels + image * ids)[known]
+        order = (owner + torch.rand(len(owner), dtype=torch.float64, device=owner.device)).argsort()
+        owner = owner[order]
+        count = torch.bincount(owner, minlength=len(labels) * ids)
+        first = (count.cumsum(0) - count)[owner]
+        drawn = torch.arange(len(owner), device=owner.device) - first < self.samples
+        chosen, owner = order[drawn], owner[drawn]
+        points = embedding.movedim(1, -1)[known].index_select(0, chosen).float()
+        return points, owner, image[known][chosen], count[owner].float()
+
+
+def _squared_distances(points: Tensor) -> Tensor:
+    """Squared distances (B, M, M) of points (B, M, E), by one matrix product; never negative."""
+    near = points - points.mean(1, keepdim=True)
+    size = near.square().sum(2)
+    return torch.baddbmm(size[:, :, None] + size[:, None], near, near.mT, alpha=-2).clamp_min(0)
