@@ -50,7 +50,6 @@ def show(found: Found, last: Labels | None, session: Session) -> Labels:
     found.layers.clear()
     _outline(planes, found, session)
     for layer, check in zip(planes.layers, found.checks, strict=True):
-        layer.features = found.table
         layer.metadata[RECIPE] = {
             "of": _origin(found),
             "check": check,
@@ -85,7 +84,7 @@ def _fill(planes: Planes, found: Found, session: Session) -> None:
     if not found.is_measured:
         _outline(planes, found, session)  # before napari draws outlines of the new labels
     for layer, labels in zip(planes.layers, found.planes, strict=False):
-        layer.data = labels
+        layer.data, layer.features = labels, found.table
         layer._reset_history()  # what was painted before was painted on other labels
     count = len(planes.layers)
     more = _new(found, planes.front.name)[count:] if len(found.planes) > count else []
@@ -117,10 +116,8 @@ def prepare(steps: Steps[Found]) -> Steps[Found]:
 def _made(found: Found) -> list[Labels]:
     """A layer for each plane, without a name yet."""
     place = place_of(found.wish.source.layer, found.wish.start, found.planes.ndim - 1)
-    return [
-        Labels(plane, opacity=FILLED, colormap=colormap(found.colouring), metadata={LOOK: (0, FILLED)}, **place)
-        for plane in found.planes
-    ]
+    look: dict[str, Any] = {"opacity": FILLED, "metadata": {LOOK: (0, FILLED)}, "features": found.table}
+    return [Labels(plane, colormap=colormap(found.colouring), **look, **place) for plane in found.planes]
 
 
 def _new(found: Found, name: str) -> list[Labels]:
