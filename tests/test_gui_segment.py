@@ -496,3 +496,15 @@ def test_notes_of_other_objects_are_forgotten(panel: SegmentPanel, viewer: Any, 
     Checked(corrected=frozenset({1})).note(layer)  # as after a merge taken back with napari's own undo
     panel.show_found(panel.found)
     assert Checked.of(layer) == Checked()
+
+
+def test_a_slider_moved_just_before_the_panel_goes_shows_nothing(
+    viewer: Any, panel: SegmentPanel, find: Any, qtbot: Any
+) -> None:
+    add(viewer)
+    layer = find()
+    before = layer.data.copy()
+    with qtbot.waitSignal(panel.live.idle, timeout=60_000):
+        panel.sliders.sliders["min_size"].setValue(100_000)
+        panel.release()
+    assert np.array_equal(layer.data, before)

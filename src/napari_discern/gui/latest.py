@@ -27,7 +27,6 @@ class Latest(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running: Any = None
-        self._stopped = False
         self._next: tuple[Callable[[], Any], Callable[[Any], object]] | None = None
 
     def start(self, make: Callable[[], Any], use: Callable[[Any], object]) -> None:
@@ -38,7 +37,9 @@ class Latest(QObject):
 
     def stop(self) -> None:
         """Use nothing of what runs, and run nothing more."""
-        self._next, self._stopped = None, True
+        self._next = None
+        if self._running is not None:
+            self._running.returned.disconnect()
 
     def _go(self) -> None:
         if self._next is None:
@@ -46,7 +47,7 @@ class Latest(QObject):
             return
         (make, use), self._next = self._next, None
         self._running = FunctionWorker(_guarded(make))
-        self._running.returned.connect(lambda result: None if self._stopped else use(result))
+        self._running.returned.connect(use)
         self._running.errored.connect(self.failed)
         self._running.finished.connect(self._done)
         self._running.start()
