@@ -1,4 +1,4 @@
-"""What the discriminative loss costs beside the whole training step, and how it grows with the objects.
+"""What a training step costs, the discriminative loss of it, and how that grows with the objects.
 
     python benchmarks/loss.py
 
@@ -7,11 +7,14 @@ Default network, 8 crops of 256x256, two threads. Prints medians and ratios, eac
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from timing import median_seconds
 
 from napari_discern.architecture import Architecture
+from napari_discern.device import pick_precision
 from napari_discern.losses import Discriminative, Foreground
 from napari_discern.model import Card, Model
 
@@ -30,43 +33,53 @@ def grid_of_objects(objects: int, share: float = 0.4) -> torch.Tensor:
     return torch.from_numpy(labels).expand(CROPS, SIDE, SIDE).contiguous()
 
 
-def main() -> None:
-    """Time, and print."""
-    torch.set_num_threads(2)
-    torch.manual_seed(0)
-    loss, foreground = Discriminative(), Foreground()
-    architecture = Architecture(coordinate_scale=6)
+def training_step(architecture: Architecture, loss: Discriminative) -> Callable[[torch.Tensor], None]:
+    """A step of training on random images with the labels given."""
     network = Model.create(Card(architecture=architecture), "cpu").network.to(memory_format=torch.channels_last).train()
-    optimiser = torch.optim.AdamW(network.parameters(), fused=True)
-    image = torch.rand(CROPS, 1, SIDE, SIDE)
-    embedding = torch.randn(CROPS, architecture.embedding, SIDE, SIDE).to(memory_format=torch.channels_last)
-
-    def alone(labels: torch.Tensor) -> None:
-        loss(embedding.requires_grad_(), labels).backward()
-        embedding.grad = None
+    optimiser, foreground = torch.optim.AdamW(network.parameters(), fused=True), Foreground()
+    image, fast = torch.rand(CROPS, 1, SIDE, SIDE), pick_precision("auto", torch.device("cpu")) == "bf16-mixed"
 
     def step(labels: torch.Tensor) -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=bool(torch.cpu._is_amx_tile_supported())):
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
             output = network(image)
         total = loss(output.embedding, labels) + foreground(output.logits, (labels > 0).long(), labels)
         optimiser.zero_grad()
         total.backward()
         optimiser.step()
 
-    few, many = grid_of_objects(10), grid_of_objects(500)
+    return step
+
+
+def main() -> None:
+    """Time, and print."""
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    loss = Discriminative()
+    embedding = torch.randn(CROPS, Architecture().embedding, SIDE, SIDE).to(memory_format=torch.channels_last)
+
+    def alone(labels: torch.Tensor) -> None:
+        loss(embedding.requires_grad_(), labels).backward()
+        embedding.grad = None
+
+    few, some, many = (grid_of_objects(n) for n in (10, 100, 500))
+    step, coarse = (training_step(Architecture(coordinate_scale=6, stride=stride), loss) for stride in (1, 2))
     seconds = {
         "loss, 10 objects a crop": median_seconds(lambda: alone(few)),
-        "loss, 100 objects a crop": median_seconds(lambda: alone(grid_of_objects(100))),
+        "loss, 100 objects a crop": median_seconds(lambda: alone(some)),
         "loss, 500 objects a crop": median_seconds(lambda: alone(many)),
-        "training step, 100 objects a crop": median_seconds(lambda: step(grid_of_objects(100))),
+        "training step, 100 objects a crop": median_seconds(lambda: step(some)),
+        "the same with blocks of two pixels": median_seconds(lambda: coarse(some)),
     }
     for name, value in seconds.items():
         print(f"{name:36} {1000 * value:8.1f} ms")
-    share = seconds["loss, 100 objects a crop"] / seconds["training step, 100 objects a crop"]
+    whole = seconds["training step, 100 objects a crop"]
+    share = seconds["loss, 100 objects a crop"] / whole
     growth = seconds["loss, 500 objects a crop"] / seconds["loss, 10 objects a crop"]
+    faster = whole / seconds["the same with blocks of two pixels"]
     print(
         f"loss of the step: {100 * share:.1f} % (at most 10)   500 against 10 objects: {growth:.2f} times (at most 1.5)"
     )
+    print(f"blocks of two pixels: {faster:.1f} times as fast")
 
 
 if __name__ == "__main__":

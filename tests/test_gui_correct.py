@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_discern.gui.checked import ACCEPTED, CORRECTED, DELETED, Checked
 from napari_discern.gui.correct import FRAME, KEYS, Correct
+from napari_discern.gui.corrections import Corrections
 from napari_discern.gui.layers import RECIPE
 from napari_discern.gui.planes import Planes
 from napari_discern.gui.session import Session
@@ -43,6 +44,11 @@ def correct(viewer: Any, layer: Any, qtbot: Any) -> Correct:
     qtbot.addWidget(correct)
     correct.follow(layer)
     return correct
+
+
+def work(correct: Correct) -> Corrections:
+    assert correct.corrections is not None
+    return correct.corrections
 
 
 def press(correct: Correct, name: str) -> None:
@@ -151,7 +157,7 @@ def test_a_volume_is_split_through_all_slices(viewer: Any, qtbot: Any) -> None:
     correct = Correct(Session(viewer))
     qtbot.addWidget(correct)
     correct.follow(layer)
-    correct.split(1, np.array([-1.0, 2.5]), np.array([5.0, 2.5]))
+    work(correct).split(1, np.array([-1.0, 2.5]), np.array([5.0, 2.5]))
     assert (layer.data[:, :, 3:] != layer.data[:, :, :3]).all()
     assert set(np.unique(layer.data)) == {1, 2}
 
@@ -257,7 +263,7 @@ def test_the_table_has_a_row_for_each_object_that_is_there(correct: Correct, lay
 
 
 def test_what_was_corrected_and_deleted_is_noted_and_taken_back(correct: Correct, layer: Any) -> None:
-    correct.merge(1, 2)
+    work(correct).merge(1, 2)
     layer.selected_label = 3
     press(correct, "delete")
     assert layer.metadata[CORRECTED] == [1]
@@ -335,7 +341,7 @@ def test_an_accepted_object_does_not_grow_in_another_plane(viewer: Any, qtbot: A
     qtbot.addWidget(correct)
     correct.follow(front)
     front.selected_label = 2
-    correct._toggle({2})
+    work(correct).toggle({2})
     behind.data_setitem((np.array([2]), np.array([2])), 2)
     qtbot.waitUntil(lambda: not behind.data.any())
     assert np.array_equal(front.data, START)
@@ -345,7 +351,7 @@ def test_what_naparis_undo_brings_back_is_in_the_queue_again(correct: Correct, l
     layer.selected_label = 2
     press(correct, "delete")
     layer.undo()
-    assert 2 in correct.queue()
+    assert 2 in work(correct).order()
 
 
 @given(labels=hnp.arrays(np.int64, (2, 4, 5), elements=st.integers(0, 4)))

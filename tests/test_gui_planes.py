@@ -90,7 +90,7 @@ def test_an_object_is_deleted_from_whatever_plane_and_comes_back(dock: Dock, pla
 def test_objects_of_two_planes_are_merged_into_one(dock: Dock, planes: Planes) -> None:
     before = planes.data
     one, other = (next(k for k in planes.ids() if ((before == k).any(axis=0) == mask).all()) for mask in MASKS[:2])
-    dock.segment.correct.merge(one, other)
+    dock.segment.correct.corrections.merge(one, other)
     assert masks_of(planes) == {(MASKS[0] | MASKS[1]).tobytes(), MASKS[2].tobytes()}
     dock.segment.correct.buttons["undo"].click()
     assert np.array_equal(planes.data, before)
@@ -101,7 +101,7 @@ def test_where_no_plane_has_room_merging_is_refused(dock: Dock, planes: Planes) 
     one, other = (next(k for k in planes.ids() if ((before == k).any(axis=0) == mask).all()) for mask in MASKS[:2])
     planes.find(one)[0].data[22, 30], planes.find(other)[0].data[6, 6] = 7, 8
     with pytest.raises(BadArgument, match="lies between the two"):
-        dock.segment.correct.merge(one, other)
+        dock.segment.correct.corrections.merge(one, other)
 
 
 def test_a_slider_fills_the_same_layers(dock: Dock, planes: Planes, viewer: Any, qtbot: Any) -> None:
@@ -200,7 +200,7 @@ def test_undo_of_a_merge_that_changed_nothing_leaves_the_rest(dock: Dock, viewer
     correct = dock.segment.correct
     correct.follow(planes.front)
     planes.front.data_setitem((np.array([0]), np.array([0])), 1)
-    correct.merge(1, 2)
+    correct.corrections.merge(1, 2)
     assert planes.ids() == {1}
     correct.buttons["undo"].click()
     assert planes.ids() == {1, 2}

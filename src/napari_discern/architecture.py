@@ -21,8 +21,8 @@ class Architecture(Params):
     """The segmentation network in the middle."""
     stride: int = Field(1, ge=1, le=4)
     """Side of the blocks of pixels that the backbone sees as one; the outputs are of every pixel all the same. Two is
-    about three times as fast and sees twice as far, for objects more than some ten pixels across. In a volume it holds
-    along an axis as far as its pixels are not larger than that already."""
+    faster and sees twice as far, for objects more than some ten pixels across. In a volume it holds along an axis as
+    far as its pixels are not larger than that already."""
     features: int = Field(32, ge=4)
     """Features a pixel that the backbone hands to the heads."""
     embedding: int = Field(16, ge=2)

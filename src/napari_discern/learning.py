@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -161,40 +162,39 @@ class _Best:
     score: float = -1.0
     unsaved: str = ""
     """Why the last writing failed; "" if it did not."""
+    _written: Model | None = None
 
     def offer(self, model: Model, score: float) -> None:
         """Keep the model if it is better."""
         if score > self.score:
             card = model.card.model_copy(update={"scores": {"S_mean": score}})
-            self.score = score
-            self._keep(replace(model, card=card))
+            self.model, self.score = replace(model, card=card), score
+            with self._forgiving():
+                self._write()
 
     def save(self, loop: Loop) -> None:
         """Write down where the training is, and the best model if that could not be written before."""
-        if self.folder is None:
-            return
-        folder, model = self.folder, self.model
-        if self.unsaved and model is not None:
-            self._write(lambda: model.save(folder / BEST, overwrite=True))
-        if not self.unsaved or model is None:
-            self._write(lambda: save_checkpoint(folder / LAST, loop, self.score))
+        with self._forgiving():
+            self._write()
+            if self.folder is not None:
+                save_checkpoint(self.folder / LAST, loop, self.score)
 
     def stop(self, loop: Loop) -> None:
         """Write down where the training is; where no model was checked yet, keep the one of the moment."""
-        self.save(loop)
         if self.model is None and loop.step:
-            self._keep(loop.model())
+            self.model = loop.model()
+        self.save(loop)
 
-    def _keep(self, model: Model) -> None:
-        self.model = model
-        if self.folder is not None:
-            folder = self.folder
-            self._write(lambda: model.save(folder / BEST, overwrite=True))
+    def _write(self) -> None:
+        if self.folder is not None and self.model is not None and self.model is not self._written:
+            self.model.save(self.folder / BEST, overwrite=True)
+            self._written = self.model
 
-    def _write(self, write: Callable[[], object]) -> None:
+    @contextmanager
+    def _forgiving(self) -> Iterator[None]:
         """A disk that is full for a while must not cost what was learnt: it is in memory, and tried again later."""
         try:
-            write()
+            yield
             self.unsaved = ""
         except BadFile as error:
             self.unsaved = str(error)
@@ -206,7 +206,7 @@ class _Best:
             raise BadArgument("to resume a training, name the folder that holds its checkpoint.")
         self.score = restore_checkpoint(self.folder / LAST, loop)
         if (self.folder / BEST).is_dir():
-            self.model = Model.load(self.folder / BEST, str(loop.fabric.device))
+            self.model = self._written = Model.load(self.folder / BEST, str(loop.fabric.device))
             self.score = max(self.score, self.model.card.scores.get("S_mean", self.score))  # it may be the newer one
 
 
@@ -308,9 +308,9 @@ def _tone(examples: Sequence[Example]) -> Tone | None:
     for example in examples[:: max(1, len(examples) // LOOKED_AT)]:
         if example.image.channels > 1:
             return None
-        objects = list(example.truth.masks())
+        objects, foreground = list(example.truth.masks()), example.truth.foreground
         for _, box, mask in objects[:: max(1, len(objects) // LOOKED_AT)]:
-            ground = ~example.truth.foreground[box]
+            ground = ~foreground[box]
             if ground.any():
                 pixels = example.image.read(box)[0]
                 brighter.append(bool(np.median(pixels[mask]) > np.median(pixels[ground])))

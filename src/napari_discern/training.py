@@ -56,8 +56,8 @@ class Training(Params):
     backbone: Backbone = SegResNet()
     """The network in the middle; a base model brings its own."""
     stride: int = Field(1, ge=1, le=4)
-    """Side of the blocks of pixels that the network sees as one: two is about three times as fast and sees twice as
-    far, for objects more than some ten pixels across. A base model brings its own."""
+    """Side of the blocks of pixels that the network sees as one: two is faster and sees twice as far, for
+    objects more than some ten pixels across. A base model brings its own."""
     features: int = Field(32, ge=4)
     """Features a pixel between backbone and heads; a base model brings its own."""
     embedding: int = Field(16, ge=2)

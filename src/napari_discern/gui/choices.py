@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class NarrowBox(QComboBox):
-    """A box that long names do not make wider than its panel; they show in its list, and as its tooltip."""
+    """A box that long names do not make wider than its panel; its list shows them whole."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QPushButto
 
 from napari_discern.clustering import add_seed, grow, margins, remove_object, similarity
 from napari_discern.errors import BadArgument
-from napari_discern.gui.correct import retable
+from napari_discern.gui.corrections import retable
 from napari_discern.gui.finding import Found
 from napari_discern.gui.layers import AID
 from napari_discern.gui.message import Message

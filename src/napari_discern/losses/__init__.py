@@ -14,8 +14,18 @@ from napari_discern.losses.similarity import Similarity
 Loss: TypeAlias = Annotated[Discriminative | Similarity, Field(discriminator="kind")]
 """The family of embedding losses, told apart by `kind`.
 
-Calling one, ``loss(embedding, labels)``, gives a scalar; ``loss.quality(embedding, labels)`` says how far the embedding
-is what the loss wants.
+Calling one, ``loss(embedding, labels, classes=None)``, gives the loss of a batch as a float32 scalar tensor: finite,
+with finite gradients, also for no object, one object and objects of one pixel. ``loss.quality(embedding, labels)``
+says how far the embedding is what the loss wants, as a `Quality`.
+
+Parameters
+----------
+embedding : float tensor of shape (B, E, \\*S)
+    An embedding for each element. \\*S may be pixels, voxels, or (layer, pixel) elements.
+labels : int64 tensor of shape (B, \\*S)
+    Object of each element. 0 is background, of which each loss makes what its paper does; -1 is unknown, and left out.
+classes : int64 tensor of shape (B, \\*S), optional
+    Semantic class of each element. Objects of different classes need not be told apart by their embedding.
 """
 
 __all__ = ["Discriminative", "Forces", "Foreground", "Loss", "Quality", "Similarity", "assign"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pydantic import Field
 
 from napari_discern.lazy import LazyModule
+from napari_discern.losses.groups import keys, means, ranks
 from napari_discern.params import Params
 
 if TYPE_CHECKING:
@@ -70,22 +71,7 @@ class Discriminative(Params):
     In images of many objects most pairs are far apart, and the mean over all hardly pushes the others."""
 
     def __call__(self, embedding: Tensor, labels: Tensor, classes: Tensor | None = None) -> Tensor:
-        """The weighted sum of the three forces.
-
-        Parameters
-        ----------
-        embedding : float tensor of shape (B, E, \\*S)
-            An embedding for each element. \\*S may be pixels, voxels, or (layer, pixel) elements.
-        labels : int64 tensor of shape (B, \\*S)
-            Object of each element; 0 is background and -1 is unknown, neither of which is pulled or pushed.
-        classes : int64 tensor of shape (B, \\*S), optional
-            Semantic class of each element. Objects of different classes do not push one another.
-
-        Returns
-        -------
-        float32 scalar tensor
-            Finite, with finite gradients, also for no object, one object and objects of one pixel.
-        """
+        """The weighted sum of the three forces; see `Loss`."""
         forces = self.forces(embedding, labels, classes)
         return self.alpha * forces.pull + self.beta * forces.push + self.gamma * forces.drift
 
@@ -93,46 +79,46 @@ class Discriminative(Params):
         """The three terms before weighting; parameters as for calling."""
         points, owner, image, kind = _objects(embedding, labels, classes)
         count = torch.bincount(owner, minlength=len(image))
-        means = _mean(points, owner, count)
-        spread = torch.linalg.vector_norm(points - means.index_select(0, owner), self.norm, dim=1)
-        pull = _mean((spread - self.delta_v).clamp_min(0).square(), owner, count)
+        centres = means(points, owner, count)
+        spread = torch.linalg.vector_norm(points - centres.index_select(0, owner), self.norm, dim=1)
+        pull = means((spread - self.delta_v).clamp_min(0).square(), owner, count)
         weight = _share(image, kind)
-        drift = torch.linalg.vector_norm(means, self.norm, dim=1)
-        return Forces((weight * pull).sum(), self._push(means, image, kind, weight), (weight * drift).sum())
+        drift = torch.linalg.vector_norm(centres, self.norm, dim=1)
+        return Forces((weight * pull).sum(), self._push(centres, image, kind, weight), (weight * drift).sum())
 
     def quality(self, embedding: Tensor, labels: Tensor) -> Quality:
         """How far the embedding is what the loss wants; parameters as for calling. Without gradient."""
         with torch.no_grad():
             points, owner, image, _ = _objects(embedding, labels, None)
-            means = _mean(points, owner, torch.bincount(owner, minlength=len(image)))
-            near = torch.linalg.vector_norm(points - means.index_select(0, owner), self.norm, dim=1) <= self.delta_v
+            centres = means(points, owner, torch.bincount(owner, minlength=len(image)))
+            near = torch.linalg.vector_norm(points - centres.index_select(0, owner), self.norm, dim=1) <= self.delta_v
             pair = (image[:, None] == image[None]).triu(1)
-            far = torch.cdist(means, means, p=float(self.norm))[pair] >= 2 * self.delta_d
+            far = torch.cdist(centres, centres, p=float(self.norm))[pair] >= 2 * self.delta_d
             return Quality(float(near.float().mean()), float(far.float().mean()))
 
-    def _push(self, means: Tensor, image: Tensor, kind: Tensor, share: Tensor) -> Tensor:
+    def _push(self, centres: Tensor, image: Tensor, kind: Tensor, share: Tensor) -> Tensor:
         """Mean over ordered pairs of one image and class, summed over classes, averaged over images."""
         rows = torch.bincount(image)
-        rank = torch.arange(len(image), device=image.device) - (rows.cumsum(0) - rows)[image]
+        rank = ranks(image, rows)
         size = int(rows.max()) if len(rows) else 0
-        padded = means.new_zeros(len(rows), size, means.shape[1]).index_put((image, rank), means)
+        padded = centres.new_zeros(len(rows), size, centres.shape[1]).index_put((image, rank), centres)
         group = torch.full((len(rows), size), -1, device=image.device).index_put((image, rank), kind)
         pair = (group[:, :, None] == group[:, None, :]) & (group >= 0)[:, :, None]
         pair &= ~torch.eye(size, dtype=torch.bool, device=image.device)
-        weight = means.new_zeros(len(rows), size).index_put((image, rank), share)
+        weight = centres.new_zeros(len(rows), size).index_put((image, rank), share)
         if self.norm == 1:
             hinge = (2 * self.delta_d - torch.cdist(padded, padded, p=1.0)).clamp_min(0) * pair
             return (hinge.square().sum(2) / self._others(hinge, pair) * weight).sum()
         return self._push_fast(padded, pair, weight)
 
-    def _push_fast(self, means: Tensor, pair: Tensor, weight: Tensor) -> Tensor:
+    def _push_fast(self, centres: Tensor, pair: Tensor, weight: Tensor) -> Tensor:
         """The same for L2, with the gradient written out: many times fewer passes over all pairs.
 
         The gradient of ``w_ab [m - |mu_a - mu_b|]+^2`` by mu_a is ``-2 w_ab [m - |mu_a - mu_b|]+`` times the unit
         vector from mu_b to mu_a; it is taken as 0 where two means are equal.
         """
         with torch.no_grad():
-            near = means - means.mean(1, keepdim=True)
+            near = centres - centres.mean(1, keepdim=True)
             wide = near.double()
             size = wide.square().sum(2)
             apart = torch.baddbmm(size[:, :, None] + size[:, None], wide, wide.mT, alpha=-2).float()
@@ -142,7 +128,7 @@ class Discriminative(Params):
             value = (hinge.square().sum(2) * share).sum()
             force = hinge.mul_(share[:, :, None] + share[:, None]).div_(apart).masked_fill_(apart <= 1e-6, 0)
             gradient = -2 * (force.sum(2, keepdim=True) * near - force @ near)
-        return value + (gradient * (means - means.detach())).sum()
+        return value + (gradient * (centres - centres.detach())).sum()
 
     def _others(self, hinge: Tensor, pair: Tensor) -> Tensor:
         """Number of the other objects that an object's push is the mean of, 1 at least."""
@@ -153,9 +139,8 @@ class Discriminative(Params):
 def _objects(embedding: Tensor, labels: Tensor, classes: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Embeddings (n, E) of the labelled elements, the object (n,) of each, image and class (M,) of each object."""
     inside = labels > 0
-    ids = int(labels.max()) + 1 if labels.numel() else 1
-    place = torch.arange(len(labels), device=labels.device).view(-1, *[1] * (labels.ndim - 1)) * ids
-    key = (labels + place)[inside]
+    every, ids = keys(labels)
+    key = every[inside]
     present = torch.bincount(key, minlength=len(labels) * ids) > 0
     owner = (present.cumsum(0) - 1)[key]
     image = present.nonzero()[:, 0] // ids
@@ -163,13 +148,6 @@ def _objects(embedding: Tensor, labels: Tensor, classes: Tensor | None) -> tuple
     if classes is not None:
         kind = kind.index_put((owner,), classes[inside])
     return embedding.float().movedim(1, -1)[inside], owner, image, kind
-
-
-def _mean(values: Tensor, owner: Tensor, count: Tensor) -> Tensor:
-    """Mean of the values (n, ...) of each object."""
-    total = values.new_zeros(len(count), *values.shape[1:]).index_add(0, owner, values)
-    mean: Tensor = total / count.view(-1, *[1] * (values.ndim - 1))
-    return mean
 
 
 def _share(image: Tensor, kind: Tensor) -> Tensor:

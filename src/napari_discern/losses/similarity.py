@@ -9,6 +9,7 @@ from pydantic import Field
 
 from napari_discern.lazy import LazyModule
 from napari_discern.losses.discriminative import Quality
+from napari_discern.losses.groups import keys, means, ranks
 from napari_discern.params import Params
 
 if TYPE_CHECKING:
@@ -39,27 +40,12 @@ class Similarity(Params):
     """Whether the background is one more object."""
 
     def __call__(self, embedding: Tensor, labels: Tensor, classes: Tensor | None = None) -> Tensor:
-        """The loss of a batch.
-
-        Parameters
-        ----------
-        embedding : float tensor of shape (B, E, \\*S)
-            An embedding for each element. \\*S may be pixels, voxels, or (layer, pixel) elements.
-        labels : int64 tensor of shape (B, \\*S)
-            Object of each element; 0 is background and -1 is unknown, which is left out.
-        classes : int64 tensor of shape (B, \\*S), optional
-            Of no account: objects of different classes are unlike, too.
-
-        Returns
-        -------
-        float32 scalar tensor
-            Finite, with finite gradients, also for no object, one object and objects of one pixel.
-        """
+        """The loss of a batch; see `Loss`. The classes are of no account: objects of different ones are unlike, too."""
         points, owner, image, size = self._draw(embedding, labels)
         if not len(points):
             return embedding.float().sum() * 0
         rows = torch.bincount(image, minlength=len(labels))
-        rank = torch.arange(len(image), device=image.device) - (rows.cumsum(0) - rows)[image]
+        rank = ranks(image, rows)
         shape = (len(labels), int(rows.max()))
         padded = points.new_zeros(*shape, points.shape[1]).index_put((image, rank), points)
         weight = points.new_zeros(shape).index_put((image, rank), 1 / size)
@@ -81,27 +67,25 @@ class Similarity(Params):
             points, owner, image, _ = self._draw(embedding, labels)
             _, of = owner.unique(return_inverse=True)
             count = torch.bincount(of)
-            means = points.new_zeros(len(count), points.shape[1]).index_add(0, of, points) / count[:, None]
+            centres = means(points, of, count)
             where = torch.zeros(len(count), dtype=torch.int64, device=points.device).index_put((of,), image)
-            near = (points - means[of]).square().sum(1) < HALF
+            near = (points - centres[of]).square().sum(1) < HALF
             pair = (where[:, None] == where[None]).triu(1)
-            far = torch.cdist(means, means).square()[pair] > HALF
+            far = torch.cdist(centres, centres).square()[pair] > HALF
             return Quality(float(near.float().mean()), float(far.float().mean()))
 
     def _draw(self, embedding: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Random pixels, sorted by object: embeddings (n, E), object and image of each, and the size of its object."""
         known = labels >= (0 if self.background else 1)
-        ids = int(labels.max()) + 1 if labels.numel() else 1
-        image = torch.arange(len(labels), device=labels.device).view(-1, *[1] * (labels.ndim - 1)).expand_as(labels)
-        owner = (labels + image * ids)[known]
+        every, ids = keys(labels)
+        owner = every[known]
         order = (owner + torch.rand(len(owner), dtype=torch.float64, device=owner.device)).argsort()
         owner = owner[order]
         count = torch.bincount(owner, minlength=len(labels) * ids)
-        first = (count.cumsum(0) - count)[owner]
-        drawn = torch.arange(len(owner), device=owner.device) - first < self.samples
+        drawn = ranks(owner, count) < self.samples
         chosen, owner = order[drawn], owner[drawn]
         points = embedding.movedim(1, -1)[known].index_select(0, chosen).float()
-        return points, owner, image[known][chosen], count[owner].float()
+        return points, owner, owner // ids, count[owner].float()
 
 
 def _squared_distances(points: Tensor) -> Tensor:
