@@ -66,3 +66,41 @@ def _select(points: torch.Tensor, free: torch.Tensor, mean: torch.Tensor, bandwi
         if torch.linalg.vector_norm(moved - mean) <= 1e-4 * bandwidth:
             return selected
         mean = moved
+
+
+def literal_seeds(
+    points: torch.Tensor, chance: torch.Tensor, number: int, alpha: float, taus: tuple[float, ...] = ()
+) -> tuple[list[int], list[list[torch.Tensor]]]:
+    """The loop of Fathi et al. 2017, section 3.3, over all pixels for every seed, and for every mask of it.
+
+    Parameters
+    ----------
+    points : float tensor of shape (N, E)
+    chance : float tensor of shape (N,)
+        How likely each pixel is to grow a good mask.
+    number : int
+        Seeds, at most.
+    alpha : float
+        Weight of diversity.
+    taus : tuple of float
+        Similarities at which masks are cut off.
+
+    Returns
+    -------
+    list of int, list of lists of bool tensors of shape (N,)
+        The seeds in the order of picking, and for each the mask at each tau.
+    """
+    points, good = points.double(), chance.double().log()
+    picked: list[int] = []
+    masks: list[list[torch.Tensor]] = []
+    nearest = torch.full_like(good, torch.inf)
+    while len(picked) < min(number, len(points)):
+        value = good + alpha * nearest.log() if picked and alpha else good.clone()
+        value[picked] = -torch.inf
+        if value.max() == -torch.inf:
+            break
+        picked.append(int(value.argmax()))
+        apart = (points - points[picked[-1]]).square().sum(1)
+        nearest = torch.minimum(nearest, apart)
+        masks.append([2 / (1 + apart.exp()) >= tau for tau in taus])
+    return picked, masks

@@ -1,4 +1,4 @@
-"""What a training step costs, the discriminative loss of it, and how that grows with the objects.
+"""What a training step costs, the losses of it, and how they grow with the objects.
 
     python benchmarks/loss.py
 
@@ -15,7 +15,7 @@ from timing import median_seconds
 
 from napari_discern.architecture import Architecture
 from napari_discern.device import pick_precision
-from napari_discern.losses import Discriminative, Foreground
+from napari_discern.losses import Discriminative, Foreground, Seediness, Similarity
 from napari_discern.model import Card, Model
 
 CROPS, SIDE = 8, 256
@@ -33,7 +33,7 @@ def grid_of_objects(objects: int, share: float = 0.4) -> torch.Tensor:
     return torch.from_numpy(labels).expand(CROPS, SIDE, SIDE).contiguous()
 
 
-def training_step(architecture: Architecture, loss: Discriminative) -> Callable[[torch.Tensor], None]:
+def training_step(architecture: Architecture, loss: Discriminative | Similarity) -> Callable[[torch.Tensor], None]:
     """A step of training on random images with the labels given."""
     network = Model.create(Card(architecture=architecture), "cpu").network.to(memory_format=torch.channels_last).train()
     optimiser, foreground = torch.optim.AdamW(network.parameters(), fused=True), Foreground()
@@ -61,6 +61,17 @@ def main() -> None:
         loss(embedding.requires_grad_(), labels).backward()
         embedding.grad = None
 
+    wide = torch.randn(CROPS, 64, SIDE, SIDE).to(memory_format=torch.channels_last)
+    scores, taus = torch.randn(CROPS, 4, 2, SIDE, SIDE, requires_grad=True), (0.25, 0.5, 0.75, 0.9)
+
+    def like(labels: torch.Tensor) -> None:
+        Similarity()(wide.requires_grad_(), labels).backward()
+        wide.grad = None
+
+    def judged(labels: torch.Tensor) -> None:
+        Seediness()(scores, wide, labels, taus).backward()
+
+    like_step = training_step(Architecture(coordinate_scale=6, embedding=64), Similarity())
     few, some, many = (grid_of_objects(n) for n in (10, 100, 500))
     step, coarse = (training_step(Architecture(coordinate_scale=6, stride=stride), loss) for stride in (1, 2))
     seconds = {
@@ -69,6 +80,9 @@ def main() -> None:
         "loss, 500 objects a crop": median_seconds(lambda: alone(many)),
         "training step, 100 objects a crop": median_seconds(lambda: step(some)),
         "the same with blocks of two pixels": median_seconds(lambda: coarse(some)),
+        "similarity, 100 objects, 64 channels": median_seconds(lambda: like(some)),
+        "its training step": median_seconds(lambda: like_step(some)),
+        "seediness, 100 objects, 64 channels": median_seconds(lambda: judged(some)),
     }
     for name, value in seconds.items():
         print(f"{name:36} {1000 * value:8.1f} ms")
@@ -79,6 +93,8 @@ def main() -> None:
     print(
         f"loss of the step: {100 * share:.1f} % (at most 10)   500 against 10 objects: {growth:.2f} times (at most 1.5)"
     )
+    like_share = seconds["similarity, 100 objects, 64 channels"] / seconds["its training step"]
+    print(f"similarity of its step: {100 * like_share:.1f} % (at most 15)")
     print(f"blocks of two pixels: {faster:.1f} times as fast")
 
 

@@ -26,8 +26,9 @@ from napari_discern.clustering import MeanShift
 from napari_discern.errors import BadFile, TrainingFailed
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.model import Card, Model, Settings
+from napari_discern.model import Card, Model, Settings, read_card
 from napari_discern.progress import Progress, Steps
+from napari_discern.proposals import NUMBERS
 from napari_discern.recipe import Recipe
 
 Say = Callable[..., tuple[int, str, str]]
@@ -463,6 +464,25 @@ class TestTrain:
         out = tmp_path / "made"
         return ["train", "--images", images, "--labels", truth, "--out", out, "--steps", "4", *TINY]
 
+    def test_a_method_sets_what_its_authors_say_and_flags_win(
+        self, say: Say, images: Path, truth: Path, tmp_path: Path
+    ) -> None:
+        words = ["train", "--images", images, "--labels", truth, "--steps", 1, "--batch", 1, "--crop", 16,
+                 "--backbone.filters", 8, "--backbone.levels", 2, "--features", 4]  # fmt: skip
+        code, _, err = say(*words, "--method", "fathi", "--scales", "0.5,1", "--out", tmp_path / "seeds")
+        assert code == 0, err
+        card = read_card(tmp_path / "seeds")
+        assert (card.settings.cluster.kind, card.architecture.embedding) == ("seeds", 64)
+        assert card.architecture.scales == (0.5, 1)
+        assert card.architecture.taus == (0.25, 0.5, 0.75, 0.9)
+        assert card.training["augmentation"]["rotate"] == 10
+        code, _, err = say(*words, "--method", "de-brabandere", "--embedding", 8, "--out", tmp_path / "leaves")
+        assert code == 0, err
+        card = read_card(tmp_path / "leaves")
+        assert (card.settings.cluster.kind, card.architecture.embedding) == ("mean-shift", 8)
+        assert card.architecture.coordinate_channels
+        assert card.architecture.coordinate_scale is None
+
     def test_a_folder_of_labelled_images(self, say: Say, words: list[str | Path], tmp_path: Path) -> None:
         code, said, err = say(*words, "--name", "squares", "--loss.delta_v", "0.4", "--no-augmentation.flip")
         assert code == 0, err
@@ -627,13 +647,35 @@ class TestEvaluate:
         assert "points of mean S" in said
         assert len(json.loads((tmp_path / "rows.json").read_text())) == 4
 
+    def test_proposals(self, say: Say, model: Path, images: Path, truth: Path, tmp_path: Path) -> None:
+        words = ["evaluate", "--proposals", "--model", model, "--images", images, "--truth", truth]
+        code, said, err = say(*words, "--json", tmp_path / "found.json", "--figure", tmp_path / "found.png")
+        assert code == 0, err
+        assert "mAP^r 0.5" in said
+        assert "average recall" in said
+        assert "expected calibration error" in said
+        assert list(json.loads((tmp_path / "found.json").read_text())["seeds"]) == [str(n) for n in NUMBERS]
+        assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
+
     @pytest.mark.parametrize(
-        "words", [[], ["--oracle"], ["--oracle", "--model", "m"], ["--labels", "x", "--model", "m"]]
+        "words",
+        [
+            [],
+            ["--oracle"],
+            ["--oracle", "--model", "m"],
+            ["--labels", "x", "--model", "m"],
+            ["--oracle", "--proposals", "--model", "m"],
+        ],
     )
     def test_half_a_wish(self, say: Say, truth: Path, words: list[str]) -> None:
         code, _, err = say("evaluate", "--truth", truth, *words)
         assert code == 2
         assert "--oracle" in err
+
+    def test_half_a_wish_for_proposals(self, say: Say, truth: Path) -> None:
+        code, _, err = say("evaluate", "--truth", truth, "--proposals", "--labels", "x")
+        assert code == 2
+        assert "--proposals needs --model" in err
 
 
 @pytest.fixture

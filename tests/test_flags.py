@@ -64,12 +64,14 @@ def values_of(leaf: flags.Leaf) -> st.SearchStrategy[Any]:
     pattern = next((m.pattern for m in leaf.field.metadata if hasattr(m, "pattern")), None)
     free = st.text(st.characters(min_codepoint=33, max_codepoint=1000), min_size=1).filter(lambda t: t[0] != "-")
     numbers = {
-        int: st.integers(-(-low // step), int(high) // step).map(lambda n: int(n * step)),
+        int: st.integers(-(-low // step), (int(high) - ("lt" in bounds)) // step).map(lambda n: int(n * step)),
         float: st.floats(low, high, exclude_min="gt" in bounds, exclude_max="lt" in bounds),
         str: st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii")) if pattern else free,
         bool: st.booleans(),
         type(None): st.none(),
     }
+    if get_origin(leaf.types[0]) is tuple:
+        return st.lists(st.floats(0.1, 4), min_size=1, max_size=3).map(tuple)
     kinds = [numbers[kind] for kind in leaf.types if get_origin(kind) is not Literal]
     return st.one_of(*kinds, *([st.sampled_from(list(leaf.choices.values()))] if leaf.choices else []))
 
@@ -79,6 +81,8 @@ def words_of(leaf: flags.Leaf, value: Any) -> list[str]:
     kind = [f"--{'.'.join(leaf.path[:-1])}.kind", leaf.member] if leaf.member and leaf.path[-1] != "kind" else []
     if isinstance(value, bool):
         return [*kind, f"--{name}" if value else f"--no-{name}"]
+    if isinstance(value, tuple):
+        return [*kind, f"--{name}", ",".join(map(str, value))]
     return [*kind, f"--{name}", "none" if value is None else str(value)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from napari.utils.interactions import mouse_wheel_callbacks
 
-from napari_discern.clustering import margins, similarity
+from napari_discern.clustering import SeedMap, margins, similarity
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.explore import ExplorePanel
 from napari_discern.gui.finding import Found
@@ -210,3 +211,81 @@ class TestSharedPixels:
             assert "seeds" not in viewer.layers
             assert "growing" not in viewer.layers
         assert all((a == b.data).all() for a, b in zip(before, Planes.of(dock.segment.result).layers, strict=True))
+
+
+def proposed(dock: Dock, qtbot: Any) -> Any:
+    proposing = dock.explore.proposing
+    with qtbot.waitSignal(proposing.live.idle):
+        proposing.shown.setChecked(True)
+    return proposing
+
+
+def test_seeds_that_would_be_picked_are_points_the_surer_the_larger(dock: Dock, viewer: Any, qtbot: Any) -> None:
+    proposing = proposed(dock, qtbot)
+    points = viewer.layers["proposed seeds"]
+    assert {int(TRUTH[tuple(p.astype(int))]) for p in points.data} == {1, 2, 3}
+    assert np.allclose(points.size, 2 + 8 * proposing.masks.confidence)
+    with qtbot.waitSignal(proposing.live.idle):
+        proposing.number.setValue(2)
+    assert len(points.data) == 2
+    proposing.shown.setChecked(False)
+    assert "proposed seeds" not in viewer.layers
+
+
+def test_a_click_shows_the_masks_there_and_the_arrow_keys_the_others(dock: Dock, viewer: Any, qtbot: Any) -> None:
+    proposing = proposed(dock, qtbot)
+    result = dock.segment.result
+    click(viewer, (5, 5))
+    assert np.array_equal(shown(viewer, "proposal") > 0, TRUTH == 1)
+    several = f"Proposal 1 of {len(proposing._over)}"
+    assert several in proposing.message.text
+    assert viewer.layers.selection.active is result
+    next(bound for key, bound in result.keymap.items() if str(key) == "Right")(result)
+    assert f"Proposal {min(2, len(proposing._over))} of" in proposing.message.text
+    click(viewer, (15, 2))  # no object
+    assert "No proposal lies there" in proposing.message.text
+    assert "proposal" not in viewer.layers
+    assert not any(callable(bound) for key, bound in result.keymap.items() if str(key) in {"Left", "Right"})
+
+
+def test_a_proposal_becomes_the_object_that_was_clicked(dock: Dock, viewer: Any, qtbot: Any) -> None:
+    proposed(dock, qtbot)
+    result = dock.segment.result
+    corrections = dock.segment.correct.corrections
+    label = int(result.data[5, 5])
+    result.data_setitem(np.nonzero(TRUTH == 1), np.where(np.nonzero(TRUTH == 1)[1] > 6, 0, label))
+    click(viewer, (5, 5))
+    dock.explore.kept.click()
+    assert np.array_equal(result.data == label, TRUTH == 1)
+    assert label in corrections.checked.corrected
+    corrections.undo()
+    assert not (result.data[2:12, 7:14] == label).any()
+    result.data_setitem(np.nonzero(TRUTH == 2), 0)
+    click(viewer, (5, 25))
+    dock.explore.kept.click()
+    assert len(np.unique(result.data[TRUTH == 2])) == 1
+    assert result.data[5, 25] > 3
+
+
+def test_a_locked_object_keeps_its_pixels(dock: Dock, viewer: Any, qtbot: Any) -> None:
+    proposing = proposed(dock, qtbot)
+    before = dock.segment.result.data.copy()
+    dock.segment.correct.corrections.toggle({int(before[5, 5])})
+    click(viewer, (5, 5))
+    dock.explore.kept.click()
+    assert "locked" in proposing.message.text
+    assert np.array_equal(dock.segment.result.data, before)
+
+
+def test_seediness_is_a_layer_where_the_model_has_it(dock: Dock, viewer: Any, qtbot: Any) -> None:
+    proposing = dock.explore.proposing
+    proposing.goodness.setChecked(True)
+    assert "does not say which pixels are good seeds" in proposing.message.text
+    found = dock.segment.found
+    chance = torch.rand(2, 3, *TRUTH.shape)
+    embedded = replace(found.embedded, seeds=SeedMap((0.5, 0.9), chance))
+    dock.segment.show_found(Found.of(found.wish, found.recipe, embedded))
+    dock.explore.refresh()
+    assert np.allclose(shown(viewer, "seediness"), chance[:, 1:].amax((0, 1)).numpy())
+    proposing.goodness.setChecked(False)
+    assert "seediness" not in viewer.layers

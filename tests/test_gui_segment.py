@@ -13,10 +13,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
 from stubs import knowing, same_partition
+from superqt import QLabeledDoubleSlider
 
 from napari_discern import io, zoo
 from napari_discern.architecture import Architecture
 from napari_discern.cli import main
+from napari_discern.clustering import Seeds
 from napari_discern.errors import BadArgument, OutOfMemory
 from napari_discern.gui import finding
 from napari_discern.gui import segment as panel_module
@@ -28,7 +30,7 @@ from napari_discern.gui.preferences import Preferences, preferences, recall
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
 from napari_discern.image import Image
-from napari_discern.model import Card, Model
+from napari_discern.model import Card, Model, Settings
 from napari_discern.progress import Progress, run
 from napari_discern.recipe import Recipe
 from napari_discern.segmentation import segment
@@ -275,6 +277,20 @@ def test_the_line_copied_finds_the_same_objects(
     names: dict[str, Any] = {}
     exec(QApplication.clipboard().text(), names)
     assert np.array_equal(names["objects"].labels, found)
+
+
+def test_each_clustering_has_sliders_of_its_own(panel: SegmentPanel) -> None:
+    sliders = panel.sliders
+    assert list(sliders.sliders) == ["cluster.bandwidth", "foreground_threshold", "min_size"]
+    sliders.show_settings(Settings(cluster=Seeds(tau=0.25), min_size=9))
+    assert list(sliders.sliders) == ["cluster.tau", "cluster.overlap", "foreground_threshold", "min_size"]
+    sliders.sliders["cluster.overlap"].setValue(0.7)
+    assert sliders.changes() == {
+        "cluster": {"kind": "seeds", "tau": 0.25, "overlap": 0.7}, "foreground_threshold": 0.5, "min_size": 9
+    }  # fmt: skip
+    shown = [slider.accessibleName() for slider in sliders.findChildren(QLabeledDoubleSlider) if not slider.isHidden()]
+    assert "How far apart" not in shown
+    assert "How much alike" in shown
 
 
 def test_a_layer_without_a_file_cannot_be_copied_as_a_command(

@@ -16,12 +16,13 @@ from stubs import LINEAR, balls, discs, tiny
 
 from napari_discern import learning, loop, tuning
 from napari_discern.backbones import BasicUNet, SegResNet
+from napari_discern.clustering import Seeds, mean_shift
 from napari_discern.errors import BadArgument, BadModel, OutOfMemory, TrainingFailed
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.learning import BEST, LAST, Labelled, object_size, train
 from napari_discern.loop import Loop, crop_size
-from napari_discern.losses import Discriminative
+from napari_discern.losses import Discriminative, Seediness, Similarity
 from napari_discern.metrics import score
 from napari_discern.model import CARD, WEIGHTS, Card, Model, Settings, read_card
 from napari_discern.normalise import Percentile
@@ -63,8 +64,12 @@ def same(one: Model, other: Model) -> bool:
 @pytest.fixture(autouse=True)
 def _few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few settings to choose from, to save time."""
-    for name, values in (("BANDWIDTHS", (1.0, 1.5)), ("FOREGROUND_THRESHOLDS", (0.5,)), ("MIN_SIZES", (0.1,))):
-        monkeypatch.setattr(tuning, name, values)
+    for module, name, values in (
+        (mean_shift, "BANDWIDTHS", (1.0, 1.5)),
+        (tuning, "FOREGROUND_THRESHOLDS", (0.5,)),
+        (tuning, "MIN_SIZES", (0.1,)),
+    ):
+        monkeypatch.setattr(module, name, values)
 
 
 class Taught:
@@ -122,6 +127,40 @@ def test_the_card_says_how_it_came_to_be(taught: Taught, tmp_path: Path) -> None
     assert card.object_size / 10 < card.architecture.coordinate_scale < card.object_size / 2
     assert card.scores["S_mean"] == taught.seen[-1].values["S_mean"]
     assert not taught.model.network.training
+
+
+def test_seeds_are_learnt_and_found_with(tmp_path: Path) -> None:
+    """Fathi et al. 2017 from end to end: similarity, seediness, seeds."""
+    how = training(
+        150, crop=64, learning_rate=5e-3, warmup=5, ema_decay=0.9, seeds=True, loss=Similarity(),
+        seediness=Seediness(begin=0.2, full=0.4), settings=Settings(cluster=Seeds()),
+        backbone=SegResNet(filters=8, levels=3), augmentation=Augmentation(shrink=1, grow=1),
+    )  # fmt: skip
+    seen: list[Progress] = []
+    model = run(train(how, discs(4)), seen.append)
+    judged = [p.values.get("seediness") for p in seen if p.stage == "train"]
+    assert judged[:31] == [None] * 31
+    assert np.mean(judged[-5:]) < 0.8 * np.mean(judged[31:40])
+    assert model.card.architecture.taus == (0.25, 0.5, 0.75, 0.9)
+    assert model.card.settings.cluster.kind == "seeds"
+    model.save(tmp_path / "model")
+    image, truth = discs(6)[-1]
+    assert score(run(segment(image, Model.load(tmp_path / "model"))), truth).S[0.5] > 0.5
+
+
+@pytest.mark.parametrize(("loss", "asked", "made"), [(Discriminative(), "auto", 16), (Similarity(), "auto", 64),
+                                                      (Similarity(), 6, 6)])  # fmt: skip
+def test_each_loss_has_the_dimensions_that_it_does_well_with(loss: Any, asked: Any, made: int) -> None:
+    assert run(train(training(1, embedding=asked, loss=loss), small())).card.architecture.embedding == made
+
+
+def test_what_the_heads_share_learns_as_much_more_slowly_as_asked_for() -> None:
+    examples = [learning.Example(i, t, Percentile()(i)) for i, t in small()]
+    started = Loop.start(training(body_learning_rate=0.1, learning_rate=0.01), tiny(), examples, None)
+    body, heads = started.optimiser.param_groups
+    assert (body["lr"], heads["lr"]) == pytest.approx((0.001, 0.01))
+    expected = [len(list(part.parameters())) for part in (started.network.heads, started.network)]
+    assert [len(heads["params"]), len(body["params"]) + len(heads["params"])] == expected
 
 
 def test_progress_rises_to_the_end(taught: Taught) -> None:

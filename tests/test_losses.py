@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from napari_discern.losses import Discriminative, Foreground, Similarity
+from napari_discern.losses import Discriminative, Foreground, Seediness, Similarity
+from napari_discern.losses.groups import draw
 
 
 def literal(loss: Discriminative, embedding: Tensor, labels: Tensor, classes: Tensor | None = None) -> Tensor:
@@ -421,9 +423,11 @@ class TestSimilarity:
     def test_so_many_pixels_of_each_object(self) -> None:
         labels = torch.zeros(1, 20, 20, dtype=torch.int64)
         labels[0, :5], labels[0, 10, :3] = 1, 2
-        _, owner, _, size = Similarity(samples=7)._draw(torch.zeros(1, 2, 20, 20), labels)
-        assert torch.bincount(owner).tolist() == [7, 7, 3]
-        assert size.unique().tolist() == [3, 100, 297]
+        drawn = draw(labels, 7, 0)
+        assert torch.bincount(drawn.owner).tolist() == [7, 7, 3]
+        assert drawn.size.unique().tolist() == [3, 100, 297]
+        assert torch.equal(drawn.of(labels.flatten(1)), drawn.owner)
+        assert len(draw(labels, 7).owner) == 10
 
     def test_pixels_are_drawn_anew_and_alike_for_a_seed(self) -> None:
         labels, embedding = torch.ones(1, 30, 30, dtype=torch.int64), torch.randn(1, 2, 30, 30)
@@ -456,3 +460,77 @@ class TestSimilarity:
         loss = Similarity(samples=100)
         flat = loss(embedding.flatten(2), labels.flatten(1))
         torch.testing.assert_close(loss(embedding, labels), flat)
+
+
+class TestSeediness:
+    """Two objects on a line of nine pixels; the embedding is where a pixel lies, but for the last two."""
+
+    LABELS = torch.tensor([[1, 1, 1, 0, 2, 2, 2, 2, -1]])
+    EMBEDDING = torch.tensor([[[0.0, 0.1, 0.2, 9.0, 5.0, 5.1, 5.2, 7.0, 5.0]]])
+
+    def wanted(self, taus: tuple[float, ...], **parts: Any) -> Tensor:
+        """What the loss wants each pixel to say: the scores whose gradient pulls the right class up, (S, T)."""
+        classes = parts.pop("classes", None)
+        kinds = 2 if classes is None else int(classes.max()) + 1
+        scores = torch.zeros(1, len(taus), kinds, 9, requires_grad=True)
+        Seediness(samples=9, **parts)(scores, self.EMBEDDING, self.LABELS, taus, classes).backward()
+        return torch.where(scores.grad.abs().sum(2) > 0, scores.grad.argmin(2), -1)[0].T
+
+    def test_a_pixel_whose_mask_is_an_object_is_good_and_others_are_not(self) -> None:
+        wanted = self.wanted((0.9,))
+        assert wanted[:, 0].tolist() == [1, 1, 1, -1, 1, 1, 1, 0, -1]
+
+    def test_the_overlap_must_be_above_the_threshold(self) -> None:
+        """Three of four pixels of the second object: 0.75 is not above 0.75."""
+        assert self.wanted((0.9,), iou=0.75)[:, 0].tolist() == [1, 1, 1, -1, 0, 0, 0, 0, -1]
+
+    def test_a_wide_mask_that_takes_in_two_objects_is_none(self) -> None:
+        """At a tiny tau all eight pixels are in every mask, of which the larger object is but a half."""
+        assert self.wanted((1e-40,))[:, 0].tolist() == [0, 0, 0, -1, 0, 0, 0, 0, -1]
+
+    def test_a_mask_that_is_another_object_is_good_for_that(self) -> None:
+        """The first object's pixels take in all but the background at 9: more than half of it is the second object."""
+        assert self.wanted((1e-30,))[:, 0].tolist() == [1, 1, 1, -1, 0, 0, 0, 0, -1]
+
+    def test_each_tau_by_itself(self) -> None:
+        both = self.wanted((0.9, 1e-40))
+        assert both[:, 0].tolist() == self.wanted((0.9,))[:, 0].tolist()
+        assert both[:, 1].tolist() == self.wanted((1e-40,))[:, 0].tolist()
+
+    def test_the_class_is_that_of_the_object(self) -> None:
+        classes = torch.tensor([[2, 2, 2, 0, 3, 3, 3, 3, -1]])
+        assert self.wanted((0.9,), classes=classes)[:, 0].tolist() == [2, 2, 2, -1, 3, 3, 3, 0, -1]
+
+    def test_sure_and_right_costs_nothing_and_half_sure_a_bit(self) -> None:
+        scores = torch.zeros(1, 1, 2, 9)
+        assert Seediness()(scores, self.EMBEDDING, self.LABELS, (0.9,)).item() == pytest.approx(math.log(2))
+        scores[0, 0, 1] = 50.0
+        scores[0, 0, :, 7] = torch.tensor([50.0, 0.0])
+        assert Seediness()(scores, self.EMBEDDING, self.LABELS, (0.9,)).item() < 1e-6
+
+    def test_the_embedding_is_left_alone_and_so_are_all_but_the_drawn(self) -> None:
+        embedding = self.EMBEDDING.clone().requires_grad_()
+        scores = torch.zeros(1, 1, 2, 9, requires_grad=True)
+        Seediness(samples=1)(scores, embedding, self.LABELS, (0.5,)).backward()
+        assert embedding.grad is None
+        assert (scores.grad.abs().sum(2) > 0).sum() == 2
+
+    def test_images_are_judged_by_themselves(self) -> None:
+        embedding, labels = self.EMBEDDING.expand(2, 1, 9).clone(), self.LABELS.expand(2, 9).clone()
+        embedding[1] = 0
+        scores = torch.zeros(2, 1, 2, 9, requires_grad=True)
+        Seediness(samples=9)(scores, embedding, labels, (0.9,)).backward()
+        assert scores.grad[0, 0].argmin(0)[:3].tolist() == [1, 1, 1]
+        assert scores.grad[1, 0].argmin(0)[:3].tolist() == [0, 0, 0]  # its mask takes in everything
+
+    def test_without_objects_it_is_nothing(self) -> None:
+        scores = torch.zeros(1, 1, 2, 9, requires_grad=True)
+        loss = Seediness()(scores, self.EMBEDDING, torch.zeros_like(self.LABELS), (0.5,))
+        loss.backward()
+        assert loss.item() == 0
+        assert not scores.grad.any()
+
+    def test_the_weight_is_nothing_at_first_and_rises(self) -> None:
+        loss = Seediness(weight=0.2, begin=0.25, full=0.5)
+        assert [loss.weight_at(done) for done in (0, 0.25, 0.375, 0.5, 1)] == pytest.approx([0, 0, 0.1, 0.2, 0.2])
+        assert Seediness(begin=0.5, full=0.5).weight_at(0.49) == 0

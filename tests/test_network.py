@@ -133,6 +133,24 @@ class TestHeads:
         assert output.embedding.shape == (2, 6, *(4, 5, 6)[:ndim])
         assert output.logits.shape == (2, 5, *(4, 5, 6)[:ndim])
 
+    @pytest.mark.parametrize("ndim", [2, 3])
+    def test_a_score_for_each_tau_and_class_of_mask(self, ndim):
+        size = (4, 5, 6)[:ndim]
+        network = EmbeddingNetwork(small(ndim=ndim, classes=2, taus=(0.25, 0.5, 0.9)))
+        seeds = network(torch.randn(2, 1, *size)).seeds
+        assert seeds.shape == (2, 3, 3, *size)
+        seeds[:, 1].square().sum().backward()
+        assert any(p.grad.abs().max() > 0 for p in network.backbone.parameters() if p.grad is not None)
+
+    def test_without_taus_the_weights_are_what_they_were(self):
+        network = EmbeddingNetwork(small())
+        assert network(torch.randn(1, 1, 8, 8)).seeds is None
+        assert not any("seeds" in name for name in network.state_dict())
+
+    def test_seeds_and_shared_pixels_do_not_go_together(self):
+        with pytest.raises(ValidationError, match="not both"):
+            small(layers=2, taus=(0.5,))
+
     def test_both_reach_the_backbone(self):
         for head in ("embedding", "logits"):
             network = EmbeddingNetwork(small())
@@ -170,6 +188,32 @@ class TestSize:
         with torch.inference_mode():
             network(torch.randn(1, 1, 4, 8, 13))
         assert seen == [(1, 1, 4, 8, 16)]
+
+
+class TestScales:
+    def test_features_of_all_scales_are_averaged(self):
+        """Of an even image a backbone sees the same at each scale, but for what it does at the borders."""
+        network = EmbeddingNetwork(small(scales=(0.5, 1.0, 2.0))).eval()
+        image = torch.rand(1, 1, 12, 20)
+        with torch.inference_mode():
+            each = [network._features(image, scale) for scale in (0.5, 1.0, 2.0)]
+            expected = network.heads["embedding"](torch.stack(each).mean(0))
+            found = network(image).embedding
+        assert all(features.shape[-2:] == (12, 20) for features in each)
+        torch.testing.assert_close(found, expected)
+        assert not torch.allclose(each[0], each[2])
+
+    @pytest.mark.parametrize("ndim", [2, 3])
+    @pytest.mark.parametrize("scales", [(0.25, 0.5, 1.0, 2.0), (0.5,)])
+    def test_any_size_at_any_scale(self, ndim, scales):
+        network = EmbeddingNetwork(small(ndim=ndim, scales=scales, stride=2))
+        size = (3, 5, 7)[:ndim]
+        network(torch.rand(2, 1, *size)).embedding.sum().backward()
+        assert network(torch.rand(2, 1, *size)).logits.shape == (2, 2, *size)
+
+    def test_a_scale_there_must_be(self):
+        with pytest.raises(ValidationError, match="scales"):
+            small(scales=())
 
 
 class TestStride:

@@ -58,7 +58,7 @@ def candidates(kind: Any) -> Iterator[Any]:
     if get_origin(kind) is Literal:
         yield from get_args(kind)
     elif get_origin(kind) is tuple:
-        yield from ((0.5, 2.0), (3.0, 1.0, 0.25), (4, 5, 6))
+        yield from ((0.5, 2.0), (0.25, 0.75), (3.0, 1.0, 0.25), (4, 5, 6))
     elif get_origin(kind) is dict:
         yield {"plain": 2.0, "with space.and dot": 1.5}
     elif kind is bool:

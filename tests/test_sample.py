@@ -135,6 +135,14 @@ class TestMoved:
         mirrored = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0] > 0
         assert 15 < mirrored.sum() < 45
 
+    @pytest.mark.parametrize("shape", [(20, 20), (4, 20, 20)])
+    def test_what_stands_upright_is_mirrored_left_and_right_only(self, shape):
+        whole = self_telling(*shape)
+        upright = STILL.model_copy(update={"flip": True, "upright": True})
+        image, _, _ = draw([whole], shape, upright, 12)
+        turned = {tuple(bool(np.diff(i, axis=a).mean() < 0) for a, i in enumerate(one)) for one in image}
+        assert turned == {(False,) * len(shape), (*(False,) * (len(shape) - 1), True)}
+
     def test_each_change_can_be_left_out(self):
         still = STILL.model_dump()
         for name, value in {"flip": True, "rotate": 180.0, "grow": 1.5}.items():
@@ -219,6 +227,22 @@ class TestWhereCropsLie:
         from_empty = image.max(axis=(1, 2, 3)) > 4
         assert 0 < from_empty.sum() < 40
         assert (classes[from_empty] == 0).all()
+
+    def test_of_many_windows_those_with_many_objects_are_taken(self):
+        """Nine specks lie close together on the left, one on the right."""
+        labels = np.zeros((30, 400), int)
+        for k in range(9):
+            labels[10 + 3 * (k // 3), 30 + 3 * (k % 3)] = k + 1
+        labels[15, 360] = 10
+        shares = []
+        for windows in (1, 60):
+            sampler = Sampler([example(labels)], (20, 20), STILL.model_copy(update={"windows": windows}), objects=0)
+            found = [set(np.unique(sampler.draw(1).labels)) - {0, UNKNOWN} for _ in range(150)]
+            shares.append([np.mean([bool(f) for f in found]), np.mean([len(f) > 4 for f in found])])
+        alone, many = shares
+        assert alone[0] < 0.3
+        assert many[0] > 0.95
+        assert many[1] > 0.6
 
     def test_a_larger_image_is_drawn_by_the_root_of_its_size(self):
         one, two = example(np.ones((16, 16), int)), example(np.ones((64, 64), int), np.zeros((64, 64), np.float32))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stubs import LINEAR, Fixed, balls, same_partition, stub
 
 from napari_discern import tuning
-from napari_discern.clustering import MeanShift
+from napari_discern.clustering import MeanShift, Seeds
 from napari_discern.instances import Instances
 from napari_discern.model import Model, Settings, find_objects
 from napari_discern.progress import run
@@ -42,6 +42,18 @@ def test_the_bandwidth_that_fits_is_chosen(start: float) -> None:
     assert score == 1
     labels = find_objects(model.embed(np.zeros((1, *TRUTH.shape))), chosen)
     assert same_partition(labels, TRUTH)
+
+
+def test_seeds_are_tried_with_what_matters_to_them() -> None:
+    """Each object lies at two points 0.5 apart, the two 2 apart: its tau must let in the one and not the other."""
+    place = np.select([TRUTH == 1, TRUTH == 2], [0.0, 2.5]) + 0.5 * (np.indices(TRUTH.shape)[1] % 2)
+    model = stub(Fixed(np.stack([place, 0 * place]), TRUTH > 0), cluster=Seeds(tau=0.95, seed=7))
+    assert run(mean_score(model, [window(TRUTH)])) < 1
+    chosen, score = tuned(model, TRUTH)
+    assert score == 1
+    assert chosen.cluster.kind == "seeds"
+    assert chosen.cluster.seed == 7
+    assert 2 / (1 + np.exp(2**2)) < chosen.cluster.tau < 2 / (1 + np.exp(0.5**2))
 
 
 @pytest.mark.parametrize(("rim", "start", "low", "high"), [(0.42, 0.3, 0.42, 0.9), (0.42, 0.7, 0.42, 0.9)])

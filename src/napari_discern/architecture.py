@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,8 @@ class Architecture(Params):
     """Side of the blocks of pixels that the backbone sees as one; the outputs are of every pixel all the same. Two is
     faster and sees twice as far, for objects more than some ten pixels across. In a volume it holds along an axis as
     far as its pixels are not larger than that already."""
+    scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field((1.0,), min_length=1)
+    """Scales at which the backbone sees the image; the features of all are averaged (Fathi 2017, section 3.6)."""
     features: int = Field(32, ge=4)
     """Features a pixel that the backbone hands to the heads."""
     embedding: int = Field(16, ge=2)
@@ -32,6 +34,9 @@ class Architecture(Params):
     layers: int = Field(1, ge=1, le=3)
     """Embeddings a pixel: so many objects may share one. With more than one the network says of each pixel how many
     objects lie on it, in place of classes."""
+    taus: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Similarities to a pixel at which the network judges the mask that would grow from it (Fathi 2017, section 3.4);
+    empty: it judges none."""
     coordinate_channels: bool = False
     """Give the pixel's place in the tile, -1 to 1 along each axis, as input channels (De Brabandere 2017).
     Helps only where images are laid out like the training crops."""
@@ -49,6 +54,8 @@ class Architecture(Params):
             raise ValueError(f"coordinates of {self.ndim} axes need an embedding of as many dimensions at least")
         if self.layers > 1 and self.classes > 1:
             raise ValueError("a network tells classes apart or objects that share pixels, not both")
+        if self.layers > 1 and self.taus:
+            raise ValueError("a network judges the masks of seeds or knows of objects that share pixels, not both")
         return self
 
     @property

@@ -35,6 +35,8 @@ LOOKED_AT = 10
 """Images, and objects in each, that are looked at to say how objects stand out."""
 CLEAR = 0.9
 """Share of the objects that must stand out in one way."""
+TAUS = (0.25, 0.5, 0.75, 0.9)
+"""Similarities at which the masks of seeds are judged (Fathi et al. 2017, section 3.4)."""
 RARE = 1e-3
 """Share of the foreground that must be shared for objects to be told apart there."""
 Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
@@ -141,8 +143,10 @@ def _say_what_is_ignored(training: Training) -> None:
     fixed = (
         "backbone",
         "stride",
+        "scales",
         "features",
         "embedding",
+        "seeds",
         "layers",
         "coordinate_channels",
         "coordinate_scale",
@@ -291,8 +295,10 @@ def _card(training: Training, examples: Sequence[Example], base: Model | None) -
         backbone=training.backbone,
         stride=training.stride,
         features=training.features,
-        embedding=training.embedding,
+        embedding=training.loss.dimensions if training.embedding == "auto" else training.embedding,
         layers=examples[0].layers,
+        scales=training.scales,
+        taus=TAUS if training.seeds else (),
         coordinate_channels=training.coordinate_channels,
         coordinate_scale=max(2.0, size / 4) if scale == "auto" else None if scale == "off" else scale,
         spacing=image.spacing,

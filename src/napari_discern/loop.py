@@ -28,6 +28,8 @@ else:
 DEFAULT_MINUTES = 15.0
 PIXELS = 220_000
 """Pixels a step where the batch is "auto"."""
+LOSSES = ("embedding", "foreground", "seediness")
+"""What a step is made of, by name."""
 LOOK = 10
 """Steps between two looks at how far the embedding is what the loss wants."""
 CHOOSING = 0.05
@@ -67,7 +69,10 @@ class Loop:
         network.train()
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay), use_buffers=True)
         rate = training.finetune_learning_rate if base else training.learning_rate
-        optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=training.weight_decay, fused=True)
+        heads = list(network.heads.parameters())
+        body = list(network.parameters())[: -len(heads)]  # the heads come last
+        groups: list[dict[str, Any]] = [{"params": body, "lr": rate * training.body_learning_rate}, {"params": heads}]
+        optimiser = torch.optim.AdamW(groups, lr=rate, weight_decay=training.weight_decay, fused=True)
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it names the precision at every start
         fabric = Fabric(
             accelerator=device.type,
@@ -127,15 +132,18 @@ class Loop:
         instance = t.loss(output.embedding, labels)
         foreground = t.foreground_loss(output.logits, classes, labels)
         loss = instance + foreground
+        values = {"embedding": instance.item(), "foreground": foreground.item()}
+        if output.seeds is not None and (weight := t.seediness.weight_at(self.fraction())):
+            seediness = t.seediness(output.seeds, output.embedding, labels, self.card.architecture.taus)
+            loss, values["seediness"] = loss + weight * seediness, seediness.item()
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         self.fabric.clip_gradients(self.network, self.optimiser, max_norm=1.0, error_if_nonfinite=False)
         self.optimiser.step()
         self.average.update_parameters(self.network)
-        values = {"embedding": instance.item(), "foreground": foreground.item()}
         if self.step % LOOK == 0:
             values |= t.loss.quality(output.embedding.detach(), labels)._asdict()
-        if not all(math.isfinite(values[name]) for name in ("embedding", "foreground")):
+        if not all(math.isfinite(values[name]) for name in LOSSES if name in values):
             raise TrainingFailed(
                 f"the loss is no longer finite at step {self.step} ({values}); lower the learning rate "
                 "(--learning_rate) and look for images with extreme values."

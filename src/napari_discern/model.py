@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from napari_discern.architecture import Architecture
-from napari_discern.clustering import Clustering, MeanShift
+from napari_discern.clustering import Clustering, MeanShift, SeedMap
 from napari_discern.device import Precision, enough_memory, find_device, pick_precision
 from napari_discern.errors import BadArgument, BadModel, DiscernError
 from napari_discern.instances import once_a_pixel
@@ -24,7 +24,7 @@ from napari_discern.params import Params
 if TYPE_CHECKING:
     import torch
 
-    from napari_discern.network import EmbeddingNetwork
+    from napari_discern.network import EmbeddingNetwork, Output
 else:
     torch = LazyModule("torch")
 
@@ -90,10 +90,13 @@ class Embedded:
     embedding : float32 tensor of shape (E, \\*S), or (E, L, \\*S) with L > 1 layers
     probability : float32 tensor of shape (K, \\*S)
         Probability of background (0) and of each semantic class; of no, one, two... objects with several layers.
+    seeds : SeedMap or None
+        What the model says of the masks that pixels would grow, if it says anything.
     """
 
     embedding: torch.Tensor
     probability: torch.Tensor
+    seeds: SeedMap | None = None
 
     @property
     def layers(self) -> int:
@@ -161,7 +164,12 @@ class Model:
         with enough_memory(advice), torch.inference_mode(), self._autocast():
             image = torch.from_numpy(np.ascontiguousarray(patch, dtype=np.float32)).to(self.device)[None]
             output = self.network(image)
-            return Embedded(output.embedding[0], torch.softmax(output.logits[0], dim=0))
+            return Embedded(output.embedding[0], torch.softmax(output.logits[0], dim=0), self._seed_map(output))
+
+    def _seed_map(self, output: Output) -> SeedMap | None:
+        if output.seeds is None:
+            return None
+        return SeedMap(self.card.architecture.taus, torch.softmax(output.seeds[0], dim=1))
 
     def check(self, channels: int, ndim: int) -> None:
         """Refuse images that this model was not made for, in words that say what fits."""
@@ -235,7 +243,7 @@ def find_objects(embedded: Embedded, settings: Settings) -> np.ndarray:
     size = tuple(embedded.embedding.shape[1:])
     with enough_memory(f"too little memory to cluster a tile of {size} pixels; take smaller ones with --tile."):
         inside = embedded.foreground(settings.foreground_threshold, settings.overlap_threshold)
-        labels = settings.cluster(embedded.embedding, inside)
+        labels = settings.cluster(embedded.embedding, inside, embedded.seeds)
     return drop_small(as_layers(labels, embedded.layers), settings.min_size)
 
 

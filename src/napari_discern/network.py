@@ -21,10 +21,13 @@ class Output(NamedTuple):
         A point for each pixel, or for each object that may lie on it.
     logits : float32 tensor of shape (B, K, \\*S)
         Scores of background (0) and the semantic classes; of no, one, two... objects with several layers.
+    seeds : float32 tensor of shape (B, T, K, \\*S) or None
+        For each of T taus, scores of the mask that a pixel would grow: no object (0), or one of a semantic class.
     """
 
     embedding: Tensor
     logits: Tensor
+    seeds: Tensor | None = None
 
 
 class EmbeddingNetwork(nn.Module):
@@ -39,19 +42,32 @@ class EmbeddingNetwork(nn.Module):
         self.backbone = a.backbone(a.ndim, block * channels, a.features)
         self.expand = _expansion(a.ndim, a.features, block * a.features) if block > 1 else nn.Identity()
         sizes = {"embedding": a.layers * a.embedding, "foreground": max(a.classes, a.layers) + 1}
+        if a.taus:
+            sizes["seeds"] = len(a.taus) * (a.classes + 1)
         self.heads = nn.ModuleDict({name: _head(a.ndim, a.features, size) for name, size in sizes.items()})
 
     def forward(self, image: Tensor) -> Output:
         """Run on an image batch, float (B, C, \\*S)."""
-        inside: tuple[Any, ...] = (..., *map(slice, image.shape[2:]))
-        strides = self.architecture.strides
-        blocks = space_to_depth(_pad(self._with_coordinates(image), self.architecture.multiples), strides)
-        features = depth_to_space(self.expand(self.backbone(blocks)), strides)
-        features = features[inside]
-        embedding, logits = (self.heads[name](features).float() for name in ("embedding", "foreground"))
+        image = self._with_coordinates(image)
+        seen = [self._features(image, scale) for scale in self.architecture.scales]
+        features = torch.stack(seen).mean(0) if len(seen) > 1 else seen[0]
+        embedding, logits, *seeds = (head(features).float() for head in self.heads.values())
         if self.architecture.layers > 1:
             embedding = embedding.unflatten(1, (self.architecture.layers, -1)).transpose(1, 2)
-        return Output(self._placed(embedding), logits)
+        every = seeds[0].unflatten(1, (len(self.architecture.taus), -1)) if seeds else None
+        return Output(self._placed(embedding), logits, every)
+
+    def _features(self, image: Tensor, scale: float) -> Tensor:
+        """Features (B, F, \\*S) of what the backbone sees at a scale."""
+        size, linear = image.shape[2:], "bilinear" if image.ndim == 4 else "trilinear"
+        if scale != 1:
+            sides = [max(1, round(n * scale)) for n in size]
+            image = nn.functional.interpolate(image, sides, mode="area" if scale < 1 else linear)
+        inside: tuple[Any, ...] = (..., *map(slice, image.shape[2:]))
+        strides = self.architecture.strides
+        blocks = space_to_depth(_pad(image, self.architecture.multiples), strides)
+        features = depth_to_space(self.expand(self.backbone(blocks)), strides)[inside]
+        return features if scale == 1 else nn.functional.interpolate(features, size, mode=linear)
 
     def _with_coordinates(self, image: Tensor) -> Tensor:
         """Coordinate maps in [-1, 1] as further channels (De Brabandere et al. 2017, section 4.2)."""

@@ -76,10 +76,10 @@ def _rows(model: Model, embedded: Embedded, window: Window) -> Iterator[np.ndarr
     settings = model.card.settings
     truth = torch.from_numpy(stack_objects(window.truth, embedded.layers).astype(np.int64)).to(model.device)
     truth = truth[0] if embedded.layers == 1 else assign(embedded.embedding[None], truth[None])[0]
-    centres = CentreThreshold(bandwidth=settings.cluster.bandwidth)
+    centres = CentreThreshold(bandwidth=settings.cluster.reach)
     for foreground in (embedded.foreground(settings.foreground_threshold, settings.overlap_threshold), truth != 0):
         for labels in (
-            settings.cluster(embedded.embedding, foreground),
+            settings.cluster(embedded.embedding, foreground, embedded.seeds),
             centres(embedded.embedding, foreground, truth),
         ):
             yield drop_small(as_layers(labels, embedded.layers), settings.min_size)

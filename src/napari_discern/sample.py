@@ -34,6 +34,8 @@ class Augmentation(Params):
 
     flip: bool = True
     """Mirror along each axis, half of the time."""
+    upright: bool = False
+    """Mirror left and right only, for what has a top and a bottom."""
     rotate: float = Field(180.0, ge=0, le=180, json_schema_extra={"unit": "degree"})
     """Largest rotation in the image plane, either way; 180 is the full circle."""
     shrink: float = Field(0.7, gt=0, le=1)
@@ -50,6 +52,8 @@ class Augmentation(Params):
     """Largest standard deviation of added Gaussian noise, as a share of the image's range."""
     blur: float = Field(1.0, ge=0, json_schema_extra={"unit": "px"})
     """Largest standard deviation of a Gaussian blur."""
+    windows: int = Field(1, ge=1)
+    """Windows drawn for each crop, of which one is taken, the more likely the more objects lie in it."""
     paste: float = Field(0.0, ge=0, le=1)
     """Share of the crops in which a translucent copy of an object is laid over another; only where objects may share
     pixels."""
@@ -106,6 +110,12 @@ class Example:
     def pieces(self) -> list[tuple[int, tuple[slice, ...], np.ndarray]]:
         """The objects, each with its box and mask."""
         return list(self.truth.masks())
+
+    @cached_property
+    def middles(self) -> np.ndarray:
+        """The middle of each object's box, float64 (N, axes)."""
+        boxes = [[(side.start + side.stop) / 2 for side in box] for _, box, _ in self.truth.masks()]
+        return np.array(boxes).reshape(-1, len(self.truth.shape))
 
     @cached_property
     def inside(self) -> np.ndarray:
@@ -174,6 +184,7 @@ class Sampler:
         sizes = np.array([np.prod(e.image.spatial_shape) for e in examples], float)
         self.chance = np.sqrt(sizes) / np.sqrt(sizes).sum()
         self.window, self.paste = augmentation.window(self.crop), augmentation.paste
+        self.windows = augmentation.windows
         self.transform = _transform(augmentation, self.crop)
         self.reseed(seed)
 
@@ -191,7 +202,7 @@ class Sampler:
 
     def _draw_one(self) -> tuple[torch.Tensor, torch.Tensor]:
         example = self.examples[self.random.choice(len(self.examples), p=self.chance)]
-        image, targets = _cut(example, self._corner(example), self.window)
+        image, targets = _cut(example, self._crowded(example), self.window)
         if example.layers > 1 and self.random.random() < self.paste:
             donor = self.examples[self.random.choice(len(self.examples), p=self.chance)]
             if donor.pieces:
@@ -199,6 +210,16 @@ class Sampler:
                 paste(image, targets, lift(donor.image, donor.truth, donor.scaling, box), mask, self.random)
         out = self.transform({"image": image, "targets": targets + 1})
         return out["image"], out["targets"]
+
+    def _crowded(self, example: Example) -> list[int]:
+        """First pixel of one of some windows, taken by the objects in them (Fathi et al. 2017, section 4.2)."""
+        corners = [self._corner(example) for _ in range(self.windows)]
+        if len(corners) == 1:
+            return corners[0]
+        centres = np.array(corners) + np.array(self.window) // 2
+        near = np.abs(example.middles - centres[:, None]) <= np.array(self.crop) / 2
+        chance = near.all(axis=2).sum(axis=1) + 1e-9
+        return corners[self.random.choice(len(corners), p=chance / chance.sum())]
 
     def _corner(self, example: Example) -> list[int]:
         """First pixel of a window; it may lie outside the image."""
@@ -256,12 +277,13 @@ def _transform(a: Augmentation, crop: Sequence[int]) -> Any:
     from monai import transforms as mt
 
     both, flat = ["image", "targets"], len(crop) == 2
+    flipped = [len(crop) - 1] if a.upright else range(len(crop))
     angle = float(np.deg2rad(a.rotate))
     blur = (0.2, max(0.2, a.blur))
     zoom = [(1 / a.grow - 1, 1 / a.shrink - 1)] * len(crop)
     return mt.Compose(
         [
-            *(mt.RandFlipd(both, prob=0.5 * a.flip, spatial_axis=axis) for axis in range(len(crop))),
+            *(mt.RandFlipd(both, prob=0.5 * a.flip, spatial_axis=axis) for axis in flipped),
             mt.RandAffined(
                 both,
                 prob=1.0,

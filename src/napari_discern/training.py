@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from napari_discern.backbones import Backbone, SegResNet
 from napari_discern.device import Precision
-from napari_discern.losses import Discriminative, Foreground, Loss
+from napari_discern.losses import Discriminative, Foreground, Loss, Seediness
 from napari_discern.model import Settings
 from napari_discern.params import Params
 from napari_discern.sample import Augmentation
+
+UNTOUCHED = dict.fromkeys(("brightness", "contrast", "gamma", "noise", "blur"), 0.0)
+METHODS: dict[str, dict[str, Any]] = {
+    "de-brabandere": {
+        "loss": {"kind": "discriminative"},
+        "coordinate_channels": True,
+        "coordinate_scale": "off",
+        "augmentation": {"shrink": 1.0, "grow": 1.5, "rotate": 180.0, "upright": True, **UNTOUCHED},
+        "settings": {"cluster": {"kind": "mean-shift"}},
+    },
+    "fathi": {
+        "loss": {"kind": "similarity"},
+        "seeds": True,
+        "scales": (0.25, 0.5, 1.0, 2.0),
+        "coordinate_scale": "off",
+        "augmentation": {"shrink": 0.7, "grow": 1.5, "rotate": 10.0, "upright": True, "windows": 100, **UNTOUCHED},
+        "settings": {"cluster": {"kind": "seeds"}},
+    },
+}
+"""What the authors say of loss, input, crops and clustering of their methods, in place of our defaults: De Brabandere
+et al. 2017, sections 3 and 4.2 (leaves), and Fathi et al. 2017, sections 3 and 4.2. Neither changes intensities."""
 
 
 class Training(Params):
@@ -37,6 +58,8 @@ class Training(Params):
     """Share of the crops that lie around a labelled object; the others lie anywhere."""
     learning_rate: float = Field(2e-3, gt=0)
     """Highest learning rate (AdamW)."""
+    body_learning_rate: float = Field(1.0, gt=0, le=1)
+    """Learning rate of what the heads share, as a share of theirs; less keeps what a base model has learnt."""
     finetune_learning_rate: float = Field(5e-4, gt=0)
     """Highest learning rate where training starts from a base model."""
     warmup: int = Field(100, ge=0)
@@ -53,15 +76,23 @@ class Training(Params):
     """What shapes the embedding."""
     foreground_loss: Foreground = Foreground()
     """What finds the objects' pixels."""
+    seeds: bool = False
+    """Learn which pixels make good seeds, and how far each grows (Fathi 2017). A base model brings its own."""
+    seediness: Seediness = Seediness()
+    """What teaches which pixels make good seeds, where that is asked for."""
     backbone: Backbone = SegResNet()
     """The network in the middle; a base model brings its own."""
     stride: int = Field(1, ge=1, le=4)
     """Side of the blocks of pixels that the network sees as one: two is faster and sees twice as far, for
     objects more than some ten pixels across. A base model brings its own."""
+    scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field((1.0,), min_length=1)
+    """Scales at which the network sees the image, whose features are averaged; each costs by its pixels. A base model
+    brings its own."""
     features: int = Field(32, ge=4)
     """Features a pixel between backbone and heads; a base model brings its own."""
-    embedding: int = Field(16, ge=2)
-    """Dimensions of the embedding; a base model brings its own."""
+    embedding: Annotated[int, Field(ge=2)] | Literal["auto"] = "auto"
+    """Dimensions of the embedding; auto takes as many as the loss does well with: 16 for discriminative, 64 for
+    similarity. A base model brings its own."""
     layers: Annotated[int, Field(ge=1, le=3)] | Literal["auto"] = "auto"
     """Objects that may share a pixel; auto takes as many as the labels show. A base model brings its own."""
     coordinate_channels: bool = False

@@ -1,4 +1,4 @@
-"""Tuning: bandwidth, foreground threshold and smallest object, on validation images."""
+"""Tuning: thresholds of clustering and foreground, and the smallest object, on validation images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 CHOOSE, CHECK = 40, 16
 """Windows that the settings are chosen on, and that are scored each time during training, at most."""
-BANDWIDTHS = (0.5, 0.75, 1.0, 1.2, 1.35, 1.5, 1.75, 2.0)
 FOREGROUND_THRESHOLDS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
 MIN_SIZES = (0.0, 0.02, 0.05, 0.1, 0.2)
 """Smallest object as a share of the median object's pixels."""
@@ -56,7 +55,7 @@ def choose(
     Returns
     -------
     Settings
-        As the model's, with the chosen bandwidth, foreground threshold and smallest object.
+        As the model's, with the chosen thresholds and smallest object.
     dict of str to float
         What the windows score with them ("S_mean").
     """
@@ -85,23 +84,23 @@ def choose(
 
 def _trials(start: Settings, middle: float, layers: int) -> Iterator[dict[str, Any]]:
     """One change after another, each value near to the one at the start first, in case time does not do for all."""
-    bandwidths = [{"bandwidth": b} for b in _nearest_first(BANDWIDTHS, start.cluster.bandwidth)]
-    yield from bandwidths
+    clusterings = [{"cluster": change} for change in start.cluster.trials]
+    yield from clusterings
     yield from ({"min_size": round(s * middle)} for s in MIN_SIZES)
     yield from ({"foreground_threshold": f} for f in _nearest_first(FOREGROUND_THRESHOLDS, start.foreground_threshold))
     if layers > 1:
         yield from ({"overlap_threshold": f} for f in _nearest_first(FOREGROUND_THRESHOLDS, start.overlap_threshold))
-    yield from bandwidths
+    yield from clusterings
+
+
+def _changed(settings: Settings, change: dict[str, Any]) -> Settings:
+    if "cluster" in change:
+        change = {"cluster": settings.cluster.model_copy(update=change["cluster"])}
+    return settings.model_copy(update=change)
 
 
 def _nearest_first(values: Sequence[float], start: float) -> list[float]:
     return sorted(values, key=lambda v: abs(v - start))
-
-
-def _changed(settings: Settings, change: dict[str, Any]) -> Settings:
-    if "bandwidth" in change:
-        return settings.model_copy(update={"cluster": settings.cluster.model_copy(update=change)})
-    return settings.model_copy(update=change)
 
 
 def _mean(embedded: Sequence[Embedded], seen: Sequence[Window], settings: Settings, step: Progress) -> Steps[float]:

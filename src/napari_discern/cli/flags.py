@@ -95,6 +95,8 @@ def _add(box: Any, name: str, found: list[Leaf], dashes: bool) -> None:
         box.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
     elif all(get_origin(kind) is Literal for kind in types):
         box.add_argument(flag, choices=list(choices.values()), type=lambda text: choices.get(text, text), **common)
+    elif any(get_origin(kind) is tuple for kind in types):
+        box.add_argument(flag, metavar="X,...", type=lambda text: tuple(text.split(",")), **common)
     else:
         values = {**choices, "none": None} if NoneType in types else choices
         words = dict.fromkeys([*(WORDS.get(kind, "") for kind in types), *choices])

@@ -19,7 +19,7 @@ from napari_discern.instances import Instances
 from napari_discern.learning import BEST, object_size, train
 from napari_discern.model import Card
 from napari_discern.progress import Progress, Steps
-from napari_discern.training import Training
+from napari_discern.training import METHODS, Training
 
 Labelled = list[tuple[Image, Instances]]
 
@@ -41,12 +41,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the model that is there")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was stopped")
+    parser.add_argument(
+        "--method",
+        choices=list(METHODS),
+        help="begin with what the authors of a method say of it, in place of our defaults",
+    )
     add_flags(parser, Training, "training")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train a model and write it when it is done."""
-    training = build(Training, ("Training", Training().model_dump()), ("", given(args)))
+    method = METHODS[args.method] if args.method else {}
+    training = build(
+        Training, ("Training", Training().model_dump()), (f"--method {args.method}", method), ("", given(args))
+    )
     if (args.val_images is None) != (args.val_labels is None):
         raise BadArgument("give both --val-images and --val-labels, or neither.")
     refuse_existing([args.out], args.overwrite)
@@ -112,9 +120,8 @@ def _summary(card: Card) -> str:
     """Scores, chosen settings and time, on three lines."""
     s, how = card.settings, card.training
     scores = ", ".join(f"{name} {value:.3f}" for name, value in card.scores.items())
-    chosen = (
-        f"bandwidth {s.cluster.bandwidth:g}, foreground {s.foreground_threshold:g}, smallest object {s.min_size} px"
-    )
+    clustering = ", ".join(f"{name} {getattr(s.cluster, name):g}" for change in s.cluster.trials for name in change)
+    chosen = f"{clustering}, foreground {s.foreground_threshold:g}, smallest object {s.min_size} px"
     return (
         f"on validation images: {scores}\nchosen there: {chosen}\n"
         f"trained for {how['steps_done']} steps, {how['minutes_done']:g} minutes"

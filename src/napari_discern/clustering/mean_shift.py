@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -33,6 +33,8 @@ STEPS = 100
 """Steps of the mean shift on the sample, at most."""
 REFINEMENTS = 8
 """Steps of the mean shift on all points, at most."""
+BANDWIDTHS = (0.5, 0.75, 1.0, 1.2, 1.35, 1.5, 1.75, 2.0)
+"""What is tried on validation images."""
 REST = 1e-3
 """A mean has converged when it moves less than this, in bandwidths."""
 BEYOND = 1.5
@@ -54,7 +56,17 @@ class MeanShift(Params):
     seed: int = Field(0, ge=0, lt=1 << 32)
     """Seed of the random choice of pixels to start from."""
 
-    def __call__(self, embedding: Array, foreground: Array) -> Array:
+    @property
+    def reach(self) -> float:
+        """Largest distance of an object's pixels from its mean, in units of the embedding."""
+        return self.bandwidth
+
+    @property
+    def trials(self) -> list[dict[str, float]]:
+        """Changes to be tried on validation images, the smallest first."""
+        return [{"bandwidth": b} for b in sorted(BANDWIDTHS, key=lambda b: abs(b - self.bandwidth))]
+
+    def __call__(self, embedding: Array, foreground: Array, seeds: Any = None) -> Array:
         """Cluster the foreground.
 
         Parameters
@@ -62,6 +74,8 @@ class MeanShift(Params):
         embedding : floating array or tensor of shape (E, \\*S)
             Any number of axes: pixels, voxels, (layer, pixel) elements. Computed in float32, on its device.
         foreground : bool array or tensor of shape (\\*S)
+        seeds : optional
+            Of no account.
 
         Returns
         -------

@@ -126,6 +126,22 @@ class Corrections:
         self._paint([(layer, tuple(w[part] for w in where), new)], corrected={label, new})
         return new
 
+    def reshape(self, label: int, where: Where) -> int:
+        """Give an object these pixels, and no others, but for those of other objects; return its id.
+
+        Raises
+        ------
+        BadArgument
+            If the object is locked, or all the pixels are others'.
+        """
+        self.refuse_locked(label)
+        layer, before = self.planes.find(label)
+        free = np.isin(np.asarray(layer.data)[where], [0, label])
+        if not free.any():
+            raise BadArgument("other objects have all of its pixels; delete those first.")
+        self._paint([(layer, before, 0), (layer, tuple(w[free] for w in where), label)], corrected={label})
+        return label
+
     def delete(self, label: int) -> None:
         """Take an object away; its pixels are noted as background.
 

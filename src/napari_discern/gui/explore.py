@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image as ImageLayer
-from napari.layers import Labels, Points
 from napari.layers.base import ActionType
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_discern.clustering import add_seed, grow, margins, remove_object, similarity
 from napari_discern.errors import BadArgument
+from napari_discern.gui.aids import Aids
 from napari_discern.gui.corrections import retable
 from napari_discern.gui.finding import Found
-from napari_discern.gui.layers import AID
 from napari_discern.gui.message import Message
 from napari_discern.gui.planes import Planes
+from napari_discern.gui.proposing import Proposing
 from napari_discern.gui.scatter import Scatter
 from napari_discern.gui.segment import SegmentPanel
 from napari_discern.gui.session import Session
@@ -50,7 +49,8 @@ class ExplorePanel(QWidget):
         self.alike, self.doubt = QCheckBox("Like the pixel under the &cursor"), QCheckBox("Where it is &ambiguous")
         self.grow, self.seeds = QCheckBox("Add by clic&k"), QCheckBox("S&eeds as points")
         self.message, self.scatter = Message(), Scatter()
-        self.layers: dict[str, Any] = {}
+        self.aids = Aids(session, segment)
+        self.proposing = Proposing(segment, self.aids, _first)
         self._grown: tuple[tuple[int, ...], float] | None = None
         self._points: np.ndarray = np.zeros((0, 2))
         self._lay_out()
@@ -64,8 +64,9 @@ class ExplorePanel(QWidget):
         self._show_colours()
         self._show_doubt()
         self._show_seeds()
+        self.proposing.refresh()
         labels = self._labels()
-        self.scatter.show_embedding(self._embedding(found), labels, self._axes(2), found.recipe.cluster.bandwidth)
+        self.scatter.show_embedding(self._embedding(found), labels, self._axes(2), found.recipe.cluster.reach)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Draw what was found while the panel was hidden."""
@@ -74,6 +75,7 @@ class ExplorePanel(QWidget):
 
     def release(self) -> None:
         """Let go of the viewer."""
+        self.proposing.release()
         viewer = self.session.viewer
         for callbacks, callback in (
             (viewer.mouse_move_callbacks, self._hover),
@@ -84,7 +86,10 @@ class ExplorePanel(QWidget):
                 callbacks.remove(callback)
 
     def keep(self) -> None:
-        """Make the object that is growing one of the result."""
+        """Make the object that is growing, or the proposal that is shown, one of the result."""
+        if self.proposing.chosen is not None:
+            self.proposing.keep()
+            return
         found, result = self._found(), self.segment.result
         if found is None or self._grown is None or result is None:
             return
@@ -97,7 +102,7 @@ class ExplorePanel(QWidget):
             self.message.blame(error)
             return
         self._write(labels)
-        self._drop("growing")
+        self.aids.drop("growing")
         self._grown = None
         self.message.say(f"Object {labels.max()} added.")
 
@@ -141,19 +146,19 @@ class ExplorePanel(QWidget):
     def _show_colours(self) -> None:
         found = self._found()
         if found is None or self.colours.currentIndex() == 0:
-            self._drop("embedding")
+            self.aids.drop("embedding")
             return
         picture = as_colours(self._embedding(found), self._foreground(found), self._axes(3))
-        self._put("embedding", picture, rgb=True)
+        self.aids.put("embedding", picture, rgb=True)
 
     def _show_doubt(self) -> None:
         found = self._found()
         if found is None or not self.doubt.isChecked():
-            self._drop("ambiguity")
+            self.aids.drop("ambiguity")
             return
         labels = np.unique(self._labels(), return_inverse=True)[1].reshape(self._labels().shape).astype(np.uint32)
         doubt = margins(self._embedding(found), labels).ambiguity
-        self._put("ambiguity", doubt, colormap="inferno", contrast_limits=(0, 1), opacity=0.7, blending="additive")
+        self.aids.put("ambiguity", doubt, colormap="inferno", contrast_limits=(0, 1), opacity=0.7, blending="additive")
         side = 64
         blocks = [
             (float(doubt[y : y + side, x : x + side].mean()), y, x)
@@ -167,33 +172,25 @@ class ExplorePanel(QWidget):
     def _show_seeds(self) -> None:
         found = self._found()
         if found is None or not self.seeds.isChecked() or self._refused(found):
-            self._drop("seeds")
+            self.aids.drop("seeds")
             return
         from scipy import ndimage
 
         labels = self._labels()
         ids = [int(i) for i in np.unique(labels) if i]
         self._points = np.array([_inner(labels == i, ndimage) for i in ids]).reshape(-1, labels.ndim)
-        if "seeds" in self.layers and self.layers["seeds"] in self.session.viewer.layers:
-            with self.layers["seeds"].events.data.blocker():
-                self.layers["seeds"].data = self._points
-            return
-        result: Any = self.segment.result
-        layer = Points(
-            self._points, name="seeds", size=4, scale=result.scale, translate=result.translate, ndim=labels.ndim,
-            metadata={AID: True},
-        )  # fmt: skip
-        layer.events.data.connect(self._seeded)
-        self.layers["seeds"] = layer
-        self.session.add(layer)
+        known = self.aids.get("seeds")
+        layer = self.aids.put_points("seeds", self._points, size=4)
+        if layer is not known:
+            layer.events.data.connect(self._seeded)
 
     def _seeded(self, event: Any) -> None:
         """A seed was added, moved or deleted: only its neighbourhood is clustered anew."""
         found = self._found()
         if found is None or event.action not in DONE:
             return
-        after, before = np.asarray(self.layers["seeds"].data), self._points
-        labels, bandwidth = self._labels(), found.recipe.cluster.bandwidth
+        after, before = np.asarray(self.aids.get("seeds").data), self._points
+        labels, bandwidth = self._labels(), found.recipe.cluster.reach
         gone = [p for p in before if not _among(p, after)]
         new = [p for p in after if not _among(p, before)]
         try:
@@ -233,7 +230,7 @@ class ExplorePanel(QWidget):
         place, found = self._place(event.position), self._found()
         if place is not None and found is not None and found.embedded is not None:
             values = similarity(_first(found).embedding, place)
-            self._put("similarity", values, colormap="viridis", contrast_limits=(0, 1), opacity=0.7)
+            self.aids.put("similarity", values, colormap="viridis", contrast_limits=(0, 1), opacity=0.7)
 
     def _press(self, _: Any, event: Any) -> Iterator[None]:
         place = self._place(event.position)
@@ -248,8 +245,10 @@ class ExplorePanel(QWidget):
         if label:
             self.scatter.highlight(label)
         found = self._found()
-        if self.grow.isChecked() and found is not None and not self._refused(found):
-            self._grow(place, found.recipe.cluster.bandwidth)
+        if self.proposing.shown.isChecked():
+            self.proposing.choose(place)
+        elif self.grow.isChecked() and found is not None and not self._refused(found):
+            self._grow(place, found.recipe.cluster.reach)
 
     def _turn(self, _: Any, event: Any) -> None:
         """The wheel makes the growing object larger or smaller, in place of the zoom."""
@@ -264,38 +263,19 @@ class ExplorePanel(QWidget):
             return
         mask, _ = grow(self._embedding(found), self._foreground(found), place, bandwidth)
         self._grown = place, bandwidth
-        self._put("growing", mask.astype(np.uint8), labels=True)
+        self.aids.put("growing", mask.astype(np.uint8), labels=True)
         self.message.say(f"{int(mask.sum())} px. Wheel: larger or smaller. Enter or Keep: keep it.")
 
     def _lassoed(self, pixels: np.ndarray) -> None:
         labels = self._labels()
         mask = np.zeros(labels.size, np.uint8)
         mask[pixels] = 1
-        self._put("lasso", mask.reshape(labels.shape), labels=True)
-
-    def _put(self, name: str, data: np.ndarray, labels: bool = False, **looks: Any) -> None:
-        """Show an array over the result, on a layer of its own."""
-        viewer, result = self.session.viewer, self.segment.result
-        layer = self.layers.get(name)
-        if layer is not None and layer in viewer.layers and layer.data.shape == data.shape:
-            layer.data = data
-            return
-        self._drop(name)
-        place: dict[str, Any] = {"scale": result.scale, "translate": result.translate} if result is not None else {}
-        place["metadata"] = {AID: True}
-        self.layers[name] = (
-            Labels(data, name=name, **place) if labels else ImageLayer(data, name=name, **place, **looks)
-        )
-        self.session.add(self.layers[name])
-
-    def _drop(self, name: str) -> None:
-        layer = self.layers.pop(name, None)
-        if layer is not None and layer in self.session.viewer.layers:
-            self.session.viewer.layers.remove(layer)
+        self.aids.put("lasso", mask.reshape(labels.shape), labels=True)
 
     def cancel(self) -> None:
         """Grow nothing any more."""
         self.grow.setChecked(False)
+        self.proposing.let_go()
 
     def _look(self) -> None:
         self.segment.where.setCurrentIndex(1)
@@ -309,9 +289,9 @@ class ExplorePanel(QWidget):
 
     def _switch(self) -> None:
         if not self.alike.isChecked():
-            self._drop("similarity")
+            self.aids.drop("similarity")
         if not self.grow.isChecked():
-            self._drop("growing")
+            self.aids.drop("growing")
             self._grown = None
 
     def _connect(self) -> None:
@@ -330,7 +310,7 @@ class ExplorePanel(QWidget):
         self.scatter.lassoed.connect(self._lassoed)
 
     def _lay_out(self) -> None:
-        self.kept = QPushButton("Kee&p the grown object")
+        self.kept = QPushButton("Kee&p what is shown")
         self.kept.setShortcut("Return")
         form = QFormLayout()
         form.addRow("Embedding as c&olours", self.colours)
@@ -338,7 +318,16 @@ class ExplorePanel(QWidget):
         layout.addWidget(QLabel("Works on the last result, where it fits in one tile.", wordWrap=True))
         layout.addWidget(self.look)
         layout.addLayout(form)
-        for widget in (self.alike, self.doubt, self.seeds, self.grow, self.kept, self.message, self.scatter):
+        for widget in (
+            self.alike,
+            self.doubt,
+            self.seeds,
+            self.grow,
+            self.proposing,
+            self.kept,
+            self.message,
+            self.scatter,
+        ):
             layout.addWidget(widget)
         layout.addStretch()
         self.look.setToolTip("Find the objects of what the canvas shows, and keep their embedding to look at.")
@@ -347,7 +336,7 @@ class ExplorePanel(QWidget):
         self.doubt.setToolTip("Bright where a pixel lies about as near to another object's mean as to its own's.")
         self.seeds.setToolTip("One point an object. Add, move or delete one; only its neighbourhood changes.")
         self.grow.setToolTip("A click grows the object under it; the wheel makes it larger or smaller.")
-        self.kept.setToolTip("Make the growing object one of the result (Enter).")
+        self.kept.setToolTip("Make the growing object, or the proposal, one of the result (Enter).")
 
 
 def _first(found: Found) -> Embedded:

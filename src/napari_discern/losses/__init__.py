@@ -9,6 +9,7 @@ from pydantic import Field
 from napari_discern.losses.assignment import assign
 from napari_discern.losses.discriminative import Discriminative, Forces, Quality
 from napari_discern.losses.foreground import Foreground
+from napari_discern.losses.seediness import Seediness
 from napari_discern.losses.similarity import Similarity
 
 Loss: TypeAlias = Annotated[Discriminative | Similarity, Field(discriminator="kind")]
@@ -16,7 +17,8 @@ Loss: TypeAlias = Annotated[Discriminative | Similarity, Field(discriminator="ki
 
 Calling one, ``loss(embedding, labels, classes=None)``, gives the loss of a batch as a float32 scalar tensor: finite,
 with finite gradients, also for no object, one object and objects of one pixel. ``loss.quality(embedding, labels)``
-says how far the embedding is what the loss wants, as a `Quality`.
+says how far the embedding is what the loss wants, as a `Quality`, and ``loss.dimensions`` how many dimensions it does
+well with.
 
 Parameters
 ----------
@@ -28,4 +30,4 @@ classes : int64 tensor of shape (B, \\*S), optional
     Semantic class of each element. Objects of different classes need not be told apart by their embedding.
 """
 
-__all__ = ["Discriminative", "Forces", "Foreground", "Loss", "Quality", "Similarity", "assign"]
+__all__ = ["Discriminative", "Forces", "Foreground", "Loss", "Quality", "Seediness", "Similarity", "assign"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -53,6 +53,7 @@ class Discriminative(Params):
     that hold an object.
     """
 
+    dimensions: ClassVar[int] = 16
     kind: Literal["discriminative"] = "discriminative"
     delta_v: float = Field(0.5, gt=0)
     """Margin of the pull: embeddings closer than this to their object's mean are left alone."""

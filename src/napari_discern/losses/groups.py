@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_discern.lazy import LazyModule
 
@@ -30,6 +30,50 @@ def keys(labels: Tensor) -> tuple[Tensor, int]:
     """
     ids = int(labels.max()) + 1 if labels.numel() else 1
     return labels + torch.arange(len(labels), device=labels.device).view(-1, *[1] * (labels.ndim - 1)) * ids, ids
+
+
+class Drawn(NamedTuple):
+    """Random elements, sorted by object; int64 tensors of shape (n,).
+
+    Attributes
+    ----------
+    image : the image of each
+    place : its index in the image, flat
+    owner : the number of its object; see `keys`
+    size : elements of its object
+    """
+
+    image: Tensor
+    place: Tensor
+    owner: Tensor
+    size: Tensor
+
+    def of(self, values: Tensor) -> Tensor:
+        """Their values (n, ...) in a tensor (B, ..., \\*S) whose channels were flattened to (B, ..., S)."""
+        return values.movedim(-1, 1)[self.image, self.place]
+
+
+def draw(labels: Tensor, samples: int, least: int = 1) -> Drawn:
+    """Random elements of each object, fewer where it has fewer.
+
+    Parameters
+    ----------
+    labels : int64 tensor of shape (B, \\*S)
+        Object of each element.
+    samples : int
+        Elements of each object.
+    least : int
+        Smallest label that counts as an object; 0 takes the background of each image as one.
+    """
+    every, ids = keys(labels)
+    place = (labels >= least).flatten().nonzero()[:, 0]
+    owner = every.flatten()[place]
+    order = (owner + torch.rand(len(owner), dtype=torch.float64, device=owner.device)).argsort()
+    owner = owner[order]
+    count = torch.bincount(owner, minlength=len(labels) * ids)
+    drawn = ranks(owner, count) < samples
+    place, owner = place[order[drawn]], owner[drawn]
+    return Drawn(owner // ids, place % (labels.numel() // max(1, len(labels))), owner, count[owner])
 
 
 def ranks(group: Tensor, count: Tensor) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from napari_discern.lazy import LazyModule
 from napari_discern.losses.discriminative import Quality
-from napari_discern.losses.groups import keys, means, ranks
+from napari_discern.losses.groups import draw, means, ranks
 from napari_discern.params import Params
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Similarity(Params):
     the paper is left out; images are averaged.
     """
 
+    dimensions: ClassVar[int] = 64
     kind: Literal["similarity"] = "similarity"
     samples: int = Field(10, ge=1)
     """Random pixels of each object, fewer where it has fewer."""
@@ -41,15 +42,16 @@ class Similarity(Params):
 
     def __call__(self, embedding: Tensor, labels: Tensor, classes: Tensor | None = None) -> Tensor:
         """The loss of a batch; see `Loss`. The classes are of no account: objects of different ones are unlike, too."""
-        points, owner, image, size = self._draw(embedding, labels)
-        if not len(points):
+        drawn = draw(labels, self.samples, 0 if self.background else 1)
+        if not len(drawn.owner):
             return embedding.float().sum() * 0
+        image, points = drawn.image, drawn.of(embedding.flatten(2)).float()
         rows = torch.bincount(image, minlength=len(labels))
         rank = ranks(image, rows)
         shape = (len(labels), int(rows.max()))
         padded = points.new_zeros(*shape, points.shape[1]).index_put((image, rank), points)
-        weight = points.new_zeros(shape).index_put((image, rank), 1 / size)
-        of = torch.full(shape, -1, device=image.device).index_put((image, rank), owner)
+        weight = points.new_zeros(shape).index_put((image, rank), 1 / drawn.size)
+        of = torch.full(shape, -1, device=image.device).index_put((image, rank), drawn.owner)
         pairs = weight[:, :, None] * weight[:, None]
         pairs = pairs / pairs.sum((1, 2), keepdim=True).clamp_min(1e-30) / torch.count_nonzero(rows)
         apart = _squared_distances(padded)
@@ -64,28 +66,16 @@ class Similarity(Params):
         `beyond` the share of the pairs of means that are not.
         """
         with torch.no_grad():
-            points, owner, image, _ = self._draw(embedding, labels)
-            _, of = owner.unique(return_inverse=True)
+            drawn = draw(labels, self.samples, 0 if self.background else 1)
+            points = drawn.of(embedding.flatten(2)).float()
+            _, of = drawn.owner.unique(return_inverse=True)
             count = torch.bincount(of)
             centres = means(points, of, count)
-            where = torch.zeros(len(count), dtype=torch.int64, device=points.device).index_put((of,), image)
+            where = torch.zeros(len(count), dtype=torch.int64, device=points.device).index_put((of,), drawn.image)
             near = (points - centres[of]).square().sum(1) < HALF
             pair = (where[:, None] == where[None]).triu(1)
             far = torch.cdist(centres, centres).square()[pair] > HALF
             return Quality(float(near.float().mean()), float(far.float().mean()))
-
-    def _draw(self, embedding: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Random pixels, sorted by object: embeddings (n, E), object and image of each, and the size of its object."""
-        known = labels >= (0 if self.background else 1)
-        every, ids = keys(labels)
-        owner = every[known]
-        order = (owner + torch.rand(len(owner), dtype=torch.float64, device=owner.device)).argsort()
-        owner = owner[order]
-        count = torch.bincount(owner, minlength=len(labels) * ids)
-        drawn = ranks(owner, count) < self.samples
-        chosen, owner = order[drawn], owner[drawn]
-        points = embedding.movedim(1, -1)[known].index_select(0, chosen).float()
-        return points, owner, owner // ids, count[owner].float()
 
 
 def _squared_distances(points: Tensor) -> Tensor:
