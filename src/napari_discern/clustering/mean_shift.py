@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from napari_discern.clustering.elements import Array, Elements
-from napari_discern.clustering.nearest import average, dense, half_gaps, nearest, neighbourhoods
+from napari_discern.clustering.nearest import average, dense, distances, half_gaps, nearest, neighbourhoods, search
 from napari_discern.lazy import LazyModule
 from napari_discern.params import Params
 
@@ -186,7 +186,8 @@ def local_means(centres: Tensor, sample: Tensor, bandwidth: float) -> Tensor:
 def settle(points: Tensor, centres: Tensor, bandwidth: float) -> Tensor:
     """Give points to the nearest centre within the bandwidth, move centres to the mean of theirs, repeat.
 
-    Only the points whose centre may have changed are looked up again.
+    Only the points whose centre may have changed are looked up again: those that are further from it than another may
+    have come near (Hamerly 2010).
 
     Returns
     -------
@@ -194,7 +195,7 @@ def settle(points: Tensor, centres: Tensor, bandwidth: float) -> Tensor:
         Index of each point's centre; -1 where none is within the bandwidth.
     """
     sure, drift = half_gaps(centres, bandwidth), 0.0
-    index, distance = nearest(points, centres, BEYOND * bandwidth, sure)
+    index, distance, others = nearest(points, centres, BEYOND * bandwidth, sure)
     members = torch.where(distance <= bandwidth, index, -1)
     for _ in range(REFINEMENTS):
         means = average(points, members, centres)
@@ -202,13 +203,14 @@ def settle(points: Tensor, centres: Tensor, bandwidth: float) -> Tensor:
         centres, sure, drift = means, half_gaps(means, bandwidth), drift + float(moved.max())
         own = index.clamp(min=0)
         distance += moved.index_select(0, own)
-        todo = distance > sure.index_select(0, own)
-        if drift <= (BEYOND - 1) * bandwidth:
-            todo &= index >= 0  # the others are still beyond the bandwidth of every centre
-        else:
-            drift = 0.0
-        todo = todo.nonzero()[:, 0]
-        index[todo], distance[todo] = nearest(points[todo], centres, BEYOND * bandwidth, sure)
+        others -= moved.max()
+        todo = (distance > sure.index_select(0, own)).logical_and_(index >= 0).nonzero()[:, 0]
+        mine = index.index_select(0, todo)
+        distance[todo] = distances(points.index_select(0, todo), centres, mine)
+        todo = todo[distance[todo] > torch.maximum(sure[mine], others[todo])]
+        if drift > (BEYOND - 1) * bandwidth:  # a centre may have come near to a point that had none
+            todo, drift = torch.cat([todo, (index < 0).nonzero()[:, 0]]), 0.0
+        index[todo], distance[todo], others[todo] = search(points[todo], centres, BEYOND * bandwidth)
         before, members = members, torch.where(distance <= bandwidth, index, -1)
         if torch.equal(before, members):
             break

@@ -32,10 +32,13 @@ class Nearest(NamedTuple):
         Index of the centre; -1 where none is within reach.
     distance : float32 tensor of shape (N,)
         Distance to that centre; infinite where there is none.
+    others : float32 tensor of shape (N,)
+        No other centre is nearer than this; the reach at most.
     """
 
     centre: Tensor
     distance: Tensor
+    others: Tensor
 
 
 def neighbourhoods(rows: Tensor, columns: Tensor, radius: float) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -78,13 +81,15 @@ def neighbourhoods(rows: Tensor, columns: Tensor, radius: float) -> Iterator[tup
 def search(points: Tensor, centres: Tensor, reach: float) -> Nearest:
     """The nearest centre of each point, looked for among all."""
     index = points.new_full((len(points),), -1, dtype=torch.int64)
-    distance = points.new_full((len(points),), torch.inf)
+    distance, others = points.new_full((len(points),), torch.inf), points.new_full((len(points),), reach)
     for row, column, squared in neighbourhoods(points, centres, reach):
         near, which = squared.min(dim=1)
         hit = near <= reach**2
         index[row] = torch.where(hit, column[which], -1)
         distance[row] = torch.where(hit, near.clamp_(min=0).sqrt_(), torch.inf).float()
-    return Nearest(index, distance)
+        second = squared.scatter_(1, which[:, None], torch.inf).amin(dim=1)
+        others[row] = second.clamp_(min=0, max=reach**2).sqrt_().float()
+    return Nearest(index, distance, others)
 
 
 def half_gaps(centres: Tensor, most: float) -> Tensor:
@@ -122,8 +127,9 @@ def nearest(points: Tensor, centres: Tensor, reach: float, sure: Tensor | None =
     index[todo] = after[todo]
     distance[todo] = distances(points[todo], centres, index[todo])
     todo = todo[distance[todo] > sure[index[todo]]]
-    index[todo], distance[todo] = search(points[todo], centres, reach)
-    return Nearest(index, distance)
+    others = 2 * sure.index_select(0, index) - distance
+    index[todo], distance[todo], others[todo] = search(points[todo], centres, reach)
+    return Nearest(index, distance, others)
 
 
 def distances(points: Tensor, centres: Tensor, index: Tensor) -> Tensor:

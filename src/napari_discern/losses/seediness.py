@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 else:
     torch = LazyModule("torch")
 
-ENTRIES = 1 << 24
+ENTRIES = 1 << 23
 """Distances between seeds and elements that are held at a time."""
+PIXELS = 1 << 14
+"""Random elements of an image that masks are judged by, all of a smaller one."""
 
 
 class Seediness(Params):
@@ -90,19 +92,21 @@ class Seediness(Params):
 
     def _judge(self, values: Tensor, labels: Tensor, seeds: Tensor, taus: Sequence[float]) -> Tensor:
         """The object that the mask of each seed of one image is good for, 0 where there is none; int64 (n, T)."""
-        known = labels >= 0
-        points, owner = values[:, known].T, labels[known]
-        points = points - points.mean(0)
-        ids, index = owner.unique(return_inverse=True)
-        member = torch.nn.functional.one_hot(index, len(ids)).float()
-        area, square = member.sum(0), points.square().sum(1)
-        place = (known.cumsum(0) - 1)[seeds]
+        known = (labels >= 0).nonzero()[:, 0]
+        known = known[torch.randperm(len(known), device=known.device)[:PIXELS]]
+        points, centre = values[:, known].T, values[:, known].mean(1)
+        points, picked = points - centre, values[:, seeds].T - centre
+        ids, index = labels[known].unique(return_inverse=True)
+        area, square = torch.bincount(index), points.square().sum(1)
+        radii = [math.log(2 / tau - 1) for tau in taus]
         found = []
-        for rows in place.split(max(1, ENTRIES // max(1, len(points)))):
-            apart = torch.addmm(square[rows, None] + square, points[rows], points.T, alpha=-2)
-            masks = [(apart <= math.log(2 / tau - 1)).float() for tau in taus]
-            both = torch.stack([mask @ member for mask in masks], 1)
-            iou = both / (torch.stack([mask.sum(1) for mask in masks], 1)[:, :, None] + area - both)
+        for part in picked.split(max(1, ENTRIES // max(1, len(points)))):
+            apart = torch.addmm(part.square().sum(1)[:, None] + square, part, points.T, alpha=-2)
+            seed, pixel = (apart <= max(radii)).nonzero(as_tuple=True)  # few, where the embedding is any good
+            apart, cell = apart[seed, pixel], seed * len(ids) + index[pixel]
+            both = torch.stack([torch.bincount(cell[apart <= r], minlength=len(part) * len(ids)) for r in radii])
+            both = both.view(len(radii), len(part), len(ids)).transpose(0, 1)
+            iou = both / (both.sum(2, keepdim=True) + area - both)
             best, which = iou.masked_fill(ids == 0, 0).max(2)
             found.append(torch.where(best > self.iou, ids[which], 0))
         return torch.cat(found) if found else seeds.new_zeros(0, len(taus))
