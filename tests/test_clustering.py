@@ -11,7 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_discern.clustering import CentreThreshold, MeanShift
+from napari_discern.clustering import CentreThreshold, MeanShift, mean_shift, nearest
+from napari_discern.clustering.nearest import average
 from napari_discern.errors import BadArgument
 
 SPEC = importlib.util.spec_from_file_location("literal", Path(__file__).parent.parent / "benchmarks" / "literal.py")
@@ -160,6 +161,29 @@ def test_true_centres_keep_their_own_and_leave_out_the_rest():
 def test_true_centres_of_nothing_find_nothing():
     found = CentreThreshold()(np.zeros((2, 4), np.float32), np.ones(4, bool), np.zeros(4, int))
     assert found.tolist() == [0, 0, 0, 0]
+
+
+@given(
+    st.integers(1, 400), st.integers(1, 3), st.integers(1, 12), st.sampled_from([0.5, 1.0, 2.0]), st.integers(0, 10_000)
+)
+def test_points_are_settled_as_if_all_were_looked_up_each_time(count, channels, number, bandwidth, seed):
+    random = torch.Generator().manual_seed(seed)
+    points = torch.rand(count, channels, generator=random) * 6
+    centres = torch.rand(number, channels, generator=random) * 6
+
+    def members(centres: torch.Tensor) -> torch.Tensor:
+        distance, index = torch.cdist(points.double(), centres.double()).min(1)
+        return torch.where(distance <= bandwidth, index, -1)
+
+    expected, moved = members(centres), centres
+    for _ in range(mean_shift.REFINEMENTS):
+        moved = average(points, expected, moved)
+        before, expected = expected, members(moved)
+        if torch.equal(before, expected):
+            break
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nearest, "FEW", 8)
+        assert torch.equal(mean_shift.settle(points, centres, bandwidth), expected)
 
 
 def test_a_cloud_comes_to_an_end():

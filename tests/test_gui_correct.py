@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from napari.layers import Labels
 from qtpy.QtWidgets import QApplication
 
+from napari_discern.errors import BadArgument
 from napari_discern.gui.checked import ACCEPTED, CORRECTED, DELETED, Checked
 from napari_discern.gui.correct import FRAME, KEYS, Correct
 from napari_discern.gui.corrections import Corrections
@@ -278,6 +279,19 @@ def test_what_a_person_knows_is_what_was_accepted_corrected_or_added(layer: Any)
     layer.metadata[RECIPE] = {"objects": 3}
     Checked(frozenset({1}), frozenset({3})).note(layer)
     assert Checked.of(layer).known(layer, [1, 2, 3, 4]) == {1, 3, 4}
+
+
+def test_an_object_is_given_other_pixels_but_for_those_of_others(correct: Correct, layer: Any) -> None:
+    wanted = np.zeros(START.shape, bool)
+    wanted[1:4, 1:5] = True
+    assert work(correct).reshape(1, np.nonzero(wanted)) == 1
+    assert np.array_equal(layer.data == 1, wanted & np.isin(START, [0, 1]))
+    assert np.array_equal(layer.data[layer.data != 1], START[layer.data != 1] * (START[layer.data != 1] != 1))
+    assert layer.metadata[CORRECTED] == [1]
+    press(correct, "undo")
+    assert np.array_equal(layer.data, START)
+    with pytest.raises(BadArgument, match="other objects have all"):
+        work(correct).reshape(1, np.nonzero(START == 3))
 
 
 def test_a_split_follows_the_axes_that_are_shown(viewer: Any, qtbot: Any) -> None:

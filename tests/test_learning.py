@@ -373,6 +373,16 @@ def base() -> Model:
     return Model.create(card, "cpu")
 
 
+def test_a_model_is_written_once_however_often_the_training_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+    save = Model.save
+    monkeypatch.setattr(Model, "save", lambda self, path, **how: (written.append(path), save(self, path, **how))[1])
+    run(train(training(6, checks=1), small(), folder=tmp_path, autosave=0))
+    assert written == [tmp_path / BEST]
+
+
 def test_fine_tuning_starts_from_the_weights_of_the_base(base: Model) -> None:
     before = weights(base)
     still = training(2, finetune_learning_rate=1e-12, weight_decay=0, backbone=BasicUNet(), embedding=7)

@@ -517,11 +517,17 @@ class TestSeediness:
 
     def test_images_are_judged_by_themselves(self) -> None:
         embedding, labels = self.EMBEDDING.expand(2, 1, 9).clone(), self.LABELS.expand(2, 9).clone()
-        embedding[1] = 0
+        embedding[1], labels[1] = embedding[1].flip(-1), labels[1].flip(-1)
         scores = torch.zeros(2, 1, 2, 9, requires_grad=True)
         Seediness(samples=9)(scores, embedding, labels, (0.9,)).backward()
-        assert scores.grad[0, 0].argmin(0)[:3].tolist() == [1, 1, 1]
-        assert scores.grad[1, 0].argmin(0)[:3].tolist() == [0, 0, 0]  # its mask takes in everything
+        wanted = torch.where(scores.grad.abs().sum(2) > 0, scores.grad.argmin(2), -1)[:, 0]
+        assert wanted.tolist() == [[1, 1, 1, -1, 1, 1, 1, 0, -1], [-1, 0, 1, 1, 1, -1, 1, 1, 1]]
+
+    def test_a_mask_that_is_more_of_the_background_is_good_where_little_is_asked(self) -> None:
+        """All five pixels are in the mask, two of them of the object: an IoU of 0.4, and of 0.6 with the background."""
+        scores = torch.zeros(1, 1, 2, 5, requires_grad=True)
+        Seediness(samples=9, iou=0.3)(scores, torch.zeros(1, 1, 5), torch.tensor([[1, 1, 0, 0, 0]]), (0.5,)).backward()
+        assert scores.grad[0, 0].argmin(0)[:2].tolist() == [1, 1]
 
     def test_without_objects_it_is_nothing(self) -> None:
         scores = torch.zeros(1, 1, 2, 9, requires_grad=True)

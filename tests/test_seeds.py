@@ -104,6 +104,18 @@ def test_the_objects_of_the_picture_are_found(guided):
     assert same_partition(found, OBJECTS)
 
 
+def test_a_seed_is_as_good_as_its_mask_is_stable():
+    """Of a tight cluster no more comes in with a larger radius; of an even line twice as much with twice the radius."""
+    tight, line = np.zeros(200), 50 + 0.01 * np.arange(2000)
+    points = np.concatenate([tight, line])[None].astype(np.float32)
+    found = Seeds(proposals=40).propose(points, np.ones(points.shape[1:], bool))
+    where = found.places[:, 0]
+    assert found.confidence[torch.from_numpy(where < 200)].tolist() == [1]
+    inner = torch.from_numpy((where > 400) & (where < 2000))
+    assert inner.any()
+    assert found.confidence[inner].tolist() == pytest.approx([0.5] * int(inner.sum()), abs=0.01)
+
+
 def test_an_object_may_lie_in_pieces():
     pieces = np.array([[1, 1, 0, 2, 0, 1, 1]])
     found = Seeds()(np.moveaxis(CENTRES[pieces], -1, 0), pieces > 0)
