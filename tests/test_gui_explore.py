@@ -13,10 +13,12 @@ import torch
 from napari.utils.interactions import mouse_wheel_callbacks
 
 from napari_discern.clustering import SeedMap, margins, similarity
+from napari_discern.gui import proposing as proposing_module
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.explore import ExplorePanel
 from napari_discern.gui.finding import Found
 from napari_discern.gui.planes import Planes
+from napari_discern.gui.proposing import Choice
 from napari_discern.model import Embedded
 
 pytestmark = pytest.mark.usefixtures("own")
@@ -224,7 +226,9 @@ def test_seeds_that_would_be_picked_are_points_the_surer_the_larger(dock: Dock, 
     proposing = proposed(dock, qtbot)
     points = viewer.layers["proposed seeds"]
     assert {int(TRUTH[tuple(p.astype(int))]) for p in points.data} == {1, 2, 3}
-    assert np.allclose(points.size, 2 + 8 * proposing.masks.confidence)
+    masks = [proposing.masks.mask(Choice(k, tau)) for k, tau in enumerate(proposing.masks.tau)]
+    side = np.median([mask.sum() for mask in masks]) ** 0.5
+    assert np.allclose(points.size, side * (0.1 + 0.2 * proposing.masks.confidence))
     with qtbot.waitSignal(proposing.live.idle):
         proposing.number.setValue(2)
     assert len(points.data) == 2
@@ -232,16 +236,25 @@ def test_seeds_that_would_be_picked_are_points_the_surer_the_larger(dock: Dock, 
     assert "proposed seeds" not in viewer.layers
 
 
-def test_a_click_shows_the_masks_there_and_the_arrow_keys_the_others(dock: Dock, viewer: Any, qtbot: Any) -> None:
+def test_a_click_shows_the_masks_there_and_the_arrow_keys_the_others(
+    dock: Dock, viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposing_module, "REACHES", (1.0, 3.0))  # the wider mask takes in a neighbour
     proposing = proposed(dock, qtbot)
     result = dock.segment.result
     click(viewer, (5, 5))
     assert np.array_equal(shown(viewer, "proposal") > 0, TRUTH == 1)
-    several = f"Proposal 1 of {len(proposing._over)}"
-    assert several in proposing.message.text
+    masks = [proposing.masks.mask(k).tobytes() for k in proposing._over]
+    assert len(set(masks)) == len(masks)  # each but once
+    assert f"Proposal 1 of {len(masks)}" in proposing.message.text
     assert viewer.layers.selection.active is result
-    next(bound for key, bound in result.keymap.items() if str(key) == "Right")(result)
-    assert f"Proposal {min(2, len(proposing._over))} of" in proposing.message.text
+    press = {str(key): bound for key, bound in result.keymap.items()}
+    press["Right"](result)
+    assert "Proposal 2 of" in proposing.message.text
+    assert np.array_equal(shown(viewer, "proposal") > 0, np.isin(TRUTH, [1, 2]))
+    press["Left"](result)
+    press["Left"](result)
+    assert f"Proposal {len(masks)} of {len(masks)}" in proposing.message.text
     click(viewer, (15, 2))  # no object
     assert "No proposal lies there" in proposing.message.text
     assert "proposal" not in viewer.layers

@@ -10,7 +10,7 @@ from napari_discern.clustering.centre_threshold import CentreThreshold
 from napari_discern.clustering.growth import add_seed, grow, remove_object, similarity
 from napari_discern.clustering.margins import Margins, margins
 from napari_discern.clustering.mean_shift import MeanShift
-from napari_discern.clustering.seeds import Proposals, SeedMap, Seeds
+from napari_discern.clustering.seeds import Proposals, SeedMap, Seeds, squared_radius
 
 Clustering: TypeAlias = Annotated[MeanShift | Seeds, Field(discriminator="kind")]
 """The family of clustering methods, told apart by `kind`.
@@ -34,4 +34,5 @@ __all__ = [
     "margins",
     "remove_object",
     "similarity",
+    "squared_radius",
 ]

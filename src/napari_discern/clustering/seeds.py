@@ -130,7 +130,8 @@ class Seeds(Params):
         stable = torch.zeros(size, device=points.device)
         for row, _, squared in neighbourhoods(sample, sample, math.sqrt(2 * square)) if size else ():
             stable[row] = ((squared <= square / 2).sum(1) / (squared <= 2 * square).sum(1).clamp_min(1)).float()
-        return _Candidates(element, torch.full_like(stable, self.tau), torch.ones_like(element), stable)
+        tau = torch.full_like(stable, self.tau, dtype=torch.float64)
+        return _Candidates(element, tau, torch.ones_like(element), stable)
 
 
 class _Candidates(NamedTuple):
@@ -152,7 +153,7 @@ class Proposals:
         What was clustered.
     element : int64 tensor of shape (K,)
         The seeds, as indices of the elements.
-    tau : float32 tensor of shape (K,)
+    tau : float64 tensor of shape (K,)
         Least similarity to the seed of what is in its mask.
     kind : int64 tensor of shape (K,)
         Semantic class, from 1 on.
@@ -191,9 +192,9 @@ class Proposals:
 
     def members(self) -> tuple[Tensor, Tensor, Tensor]:
         """Every pair of a proposal and an element of its mask, int64 (M,) each, and their squared distance (M,)."""
-        points, square = self.elements.points, squared_radius(self.tau.double())
+        points, square = self.elements.points, squared_radius(self.tau)
         nothing = self.element.new_zeros(0)
-        found = [(nothing, nothing, self.tau.new_zeros(0).double())]
+        found = [(nothing, nothing, self.tau.new_zeros(0))]
         seeds = points.index_select(0, self.element)
         radius = float(square.max().sqrt()) if len(self) else 0.0
         for row, column, squared in neighbourhoods(points, seeds, radius) if len(self) else ():
@@ -264,7 +265,7 @@ def _guided(elements: Elements, seeds: SeedMap) -> _Candidates:
     every = chance[:, 1:][:, :, elements.foreground].flatten(0, 1).float()
     confidence, best = every.max(dim=0)
     classes = chance.shape[1] - 1
-    tau = torch.tensor(seeds.taus, device=every.device)[best // classes]
+    tau = torch.tensor(seeds.taus, dtype=torch.float64, device=every.device)[best // classes]
     return _Candidates(torch.arange(len(best), device=every.device), tau, best % classes + 1, confidence)
 
 

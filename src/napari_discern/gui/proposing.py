@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider, QLabeledSlider
 
-from napari_discern.clustering import Proposals, Seeds
+from napari_discern.clustering import Proposals, Seeds, squared_radius
 from napari_discern.errors import BadArgument
 from napari_discern.gui.aids import Aids
 from napari_discern.gui.finding import Found
@@ -22,9 +22,11 @@ from napari_discern.model import Embedded
 
 GOODNESS, PLACES, MASK = "seediness", "proposed seeds", "proposal"
 """Names of the layers."""
-SMALL, LARGE = 2.0, 10.0
-"""Size of the point of a seed of no confidence, and of one that is sure, in pixels."""
+SMALL, LARGE = 0.1, 0.3
+"""Size of the point of a seed of no confidence, and of one that is sure, as a share of the side of a mask."""
 KEYS = {"Left": -1, "Right": 1}
+REACHES = (1.0, 0.75, 0.5, 1.5)
+"""Factors of a clustering's reach at which masks are offered, where the model does not say at which similarities."""
 
 
 class Proposing(QWidget):
@@ -50,7 +52,7 @@ class Proposing(QWidget):
         self.diversity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.message, self.live = Message(), Latest(self)
         self.masks: Masks | None = None
-        self._over: list[int] = []
+        self._over: list[Choice] = []
         self._at: tuple[int, ...] = ()
         self._turn = 0
         self._bound: Any = None
@@ -76,7 +78,8 @@ class Proposing(QWidget):
         cluster = recipe.cluster if isinstance(recipe.cluster, Seeds) else Seeds.reaching(recipe.cluster.reach)
         step = cluster.model_copy(update={"proposals": self.number.value(), "diversity": self.diversity.value()})
         inside = embedded.foreground(recipe.foreground_threshold)
-        self.live.start(lambda: Masks.of(step.propose(embedded.embedding, inside, embedded.seeds)), self._show)
+        taus = embedded.seeds.taus if embedded.seeds else [Seeds.reaching(step.reach * f).tau for f in REACHES]
+        self.live.start(lambda: Masks.of(step.propose(embedded.embedding, inside, embedded.seeds), taus), self._show)
 
     def choose(self, place: tuple[int, ...]) -> bool:
         """Show the surest of the masks over a pixel, for the arrow keys to change; whether there is one."""
@@ -141,7 +144,7 @@ class Proposing(QWidget):
         self.masks, result = masks, self.segment.result
         if result is None or result.data.shape != masks.shape:
             return
-        size = SMALL + (LARGE - SMALL) * masks.confidence
+        size = masks.side * (SMALL + (LARGE - SMALL) * masks.confidence)
         self.aids.put_points(PLACES, masks.places, size=size, face_color="#ffffff")
         self.message.say(f"{len(masks.places)} proposals. Click an object to look through those that lie there.")
 
@@ -150,10 +153,11 @@ class Proposing(QWidget):
         if mask is None or masks is None:
             return
         self.aids.put(MASK, mask.astype(np.uint8), labels=True)
-        k, of = self._over[self._turn], len(self._over)
+        choice, of = self._over[self._turn], len(self._over)
+        sure = f"confidence {masks.confidence[choice.seed]:.2f}, " if choice.tau == masks.tau[choice.seed] else ""
         self.message.say(
-            f"Proposal {self._turn + 1} of {of}: confidence {masks.confidence[k]:.2f}, "
-            f"{int(mask.sum())} px. Left and right: others. Enter or Keep: take it."
+            f"Proposal {self._turn + 1} of {of}: similarity {choice.tau:.2f}, {sure}{int(mask.sum())} px. "
+            "Left and right: others. Enter or Keep: take it."
         )
 
     def _lay_out(self) -> None:
@@ -181,9 +185,16 @@ class Proposing(QWidget):
         self.live.failed.connect(self.message.blame)
 
 
+class Choice(NamedTuple):
+    """The mask of a seed at a similarity."""
+
+    seed: int
+    tau: float
+
+
 @dataclass(frozen=True, eq=False)
 class Masks:
-    """Proposals to look up by the pixel, of which but one mask at a time is whole.
+    """Proposals to look up by the pixel, at several similarities, of which but one mask at a time is whole.
 
     Attributes
     ----------
@@ -191,32 +202,58 @@ class Masks:
         Of the image.
     places : float array of shape (K, axes)
         The seeds.
-    confidence : float array of shape (K,)
-    proposal, pixel : int arrays of shape (M,)
-        Every proposal with each of its pixels, as flat indices.
+    confidence, tau : float arrays of shape (K,)
+        As of `Proposals`.
+    taus : tuple of float
+        The similarities at which masks are offered.
+    proposal, pixel, apart : arrays of shape (M,)
+        Every proposal with each pixel of its widest mask, as flat indices, and their squared distance.
     """
 
     shape: tuple[int, ...]
     places: np.ndarray
     confidence: np.ndarray
+    tau: np.ndarray
+    taus: tuple[float, ...]
     proposal: np.ndarray
     pixel: np.ndarray
+    apart: np.ndarray
 
     @classmethod
-    def of(cls, found: Proposals) -> Masks:
-        """Look proposals up in memory."""
-        proposal, element, _ = (part.cpu().numpy() for part in found.members())
+    def of(cls, found: Proposals, taus: Sequence[float]) -> Masks:
+        """Make proposals ready to be looked up."""
+        confidence, tau = (values.double().cpu().numpy() for values in (found.confidence, found.tau))
+        widest = replace(found, tau=found.tau.clamp_max(min(taus)))
+        proposal, element, apart = (part.cpu().numpy() for part in widest.members())
         inside = found.elements.foreground.cpu().numpy()
-        confidence = found.confidence.double().cpu().numpy()
-        return cls(inside.shape, found.places.astype(float), confidence, proposal, np.flatnonzero(inside)[element])
+        pixel = np.flatnonzero(inside)[element]
+        return cls(inside.shape, found.places.astype(float), confidence, tau, tuple(taus), proposal, pixel, apart)
 
-    def over(self, place: tuple[int, ...]) -> list[int]:
-        """The proposals on a pixel, the surest first."""
-        there = self.proposal[self.pixel == np.ravel_multi_index(place, self.shape)]
-        return sorted(there.tolist(), key=lambda k: -self.confidence[k])
+    @property
+    def side(self) -> float:
+        """Side of a square, or cube, as large as the median mask, in pixels."""
+        own = self.proposal[self.apart <= np.log(2 / self.tau - 1)[self.proposal]]
+        return float(np.median(np.bincount(own))) ** (1 / len(self.shape)) if len(own) else 1.0
 
-    def mask(self, number: int) -> np.ndarray:
-        """The mask of a proposal, bool (\\*S)."""
+    def over(self, place: tuple[int, ...]) -> list[Choice]:
+        """The masks on a pixel, the surest first, then those at other similarities; of those that are the same, one."""
+        here = np.ravel_multi_index(place, self.shape)
+        seeds = sorted(self.proposal[self.pixel == here].tolist(), key=lambda k: -self.confidence[k])
+        own = [Choice(k, float(self.tau[k])) for k in seeds]
+        found: dict[bytes, Choice] = {}
+        for choice in (*own, *(Choice(k, tau) for k in seeds for tau in self.taus)):
+            pixels = np.sort(self._pixels(choice))
+            if here in pixels:
+                found.setdefault(pixels.tobytes(), choice)
+        return list(found.values())
+
+    def mask(self, choice: Choice) -> np.ndarray:
+        """A mask, bool (\\*S)."""
         mask = np.zeros(self.shape, bool)
-        mask.flat[self.pixel[self.proposal == number]] = True
+        mask.flat[self._pixels(choice)] = True
         return mask
+
+    def _pixels(self, choice: Choice) -> np.ndarray:
+        within = self.apart <= squared_radius(float(choice.tau))
+        pixels: np.ndarray = self.pixel[within & (self.proposal == choice.seed)]
+        return pixels
