@@ -87,6 +87,14 @@ def test_one_button_finds_the_objects(viewer: Any, panel: SegmentPanel, find: Ca
     assert result.features["index"].tolist() == list(range(1, result.data.max() + 1))
 
 
+def test_the_reason_is_of_the_model_that_is_picked(viewer: Any, panel: SegmentPanel) -> None:
+    add(viewer)
+    panel.model.pick("overlap")
+    assert "overlap is for objects that are dark on bright" in panel.reason.text()
+    panel.model.pick("nuclei")
+    assert panel.reason.text() == "2D, one channel, bright on dark: nuclei"
+
+
 def test_the_model_is_guessed_and_the_reason_given(viewer: Any, panel: SegmentPanel) -> None:
     add(viewer)
     assert panel.model.name == "nuclei"

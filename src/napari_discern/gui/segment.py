@@ -28,7 +28,7 @@ from napari_discern.gui.correct import Correct
 from napari_discern.gui.finding import Found, Wish, find
 from napari_discern.gui.form import Form
 from napari_discern.gui.latest import Latest
-from napari_discern.gui.layers import Source, Where, guess, region_text, selected_with
+from napari_discern.gui.layers import Look, Source, Where, guess, region_text, selected_with
 from napari_discern.gui.preferences import preferences, recall, remember
 from napari_discern.gui.replay import to_command, to_python
 from napari_discern.gui.runner import Runner
@@ -65,7 +65,8 @@ class SegmentPanel(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.session, self._kind = session, ""
+        self.session = session
+        self._look: Look | None = None
         self.found: Found | None = None
         self.result: Labels | None = None
         self.image = LayerBox(session.viewer, ImageLayer, self, latest=True)
@@ -124,7 +125,7 @@ class SegmentPanel(QWidget):
     def run(self) -> None:
         """Find the objects that the controls ask for."""
         if self.runner.run(lambda: result.prepare(find(self.session, self.wish())), self.show_found):
-            remember(self._kind, model=self.model.name)
+            remember(self._look.words if self._look else "", model=self.model.name)
 
     def show_found(self, found: Found) -> None:
         """Put the objects on a Labels layer: the last one, unless its labels have been changed by hand."""
@@ -177,16 +178,23 @@ class SegmentPanel(QWidget):
             return
         look = guess(layer)
         fitting, alike = self.model.fitting(look.ndim, look.channels), self.model.alike(look)
-        if fitting and (look.words != self._kind or self.model.name not in fitting):
+        last_look, self._look = self._look, look
+        if fitting and (last_look is None or look.words != last_look.words or self.model.name not in fitting):
             last = recall(look.words).get("model")
             choices = [last, *(n for n in alike if n == self.model.name), *alike, *fitting]
             self.model.pick(next(name for name in choices if name in fitting))
-        self._kind = look.words
+        self._give_reason(look)
+
+    def _give_reason(self, look: Look) -> None:
+        """Say how the image looks, and whether the model that is picked is made for such."""
+        fitting, alike = self.model.fitting(look.ndim, look.channels), self.model.alike(look)
         name = self.model.currentText()
         if not fitting:
             verdict = ", and no model for such images is here. Train one (Train)."
             if look.ndim == 3 and (flat := self.model.fitting(2, look.channels)):
                 verdict += f" {flat[0]}, made for 2D, looks at one slice after another."
+        elif self.model.name not in fitting:
+            verdict = f". {name} is for others; one for these is {fitting[0]}."
         elif self.model.name in alike:
             verdict = f": {name}"
         else:
@@ -198,6 +206,8 @@ class SegmentPanel(QWidget):
             self.message.say("⚠ " + " ".join(self.model.broken.values()))
             self.model.broken.clear()
         card = self.model.card
+        if self._look is not None and self.image.layer is not None:
+            self._give_reason(self._look)
         if card is not None:
             self.sliders.show_settings(card.settings)
             chosen, set_once = {**card.settings.model_dump(), "model": self.model.name}, preferences()
