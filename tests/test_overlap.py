@@ -243,7 +243,7 @@ def test_pieces_make_the_objects_that_they_were_cut_from(
     joined = run(join(bank, 1))
     found = Instances(joined.labels())
     assert masks_of(found) == masks_of(truth)
-    assert joined.objects()["overlap"].tolist() == found.features()["overlap_area"].tolist()
+    assert joined.objects["overlap"].tolist() == found.features()["overlap_area"].tolist()
 
 
 def test_the_true_centres_and_foreground_give_the_truth() -> None:

@@ -143,13 +143,13 @@ def test_what_a_tile_sees_only_the_ends_of_is_one(tmp_path: Path) -> None:
     mask[5:10, 10:50] = mask[25:30, 10:50] = mask[5:30, 45:50] = True  # the left tile does not see that they meet
     joined = join_tiles(tmp_path, lambda _, region: components(mask[region]), mask.shape, (40, 20), (8, 8))
     check(joined.labels()[0], mask)
-    assert joined.objects()["cut"].tolist() == [1]  # no tile saw all of it
+    assert joined.objects["cut"].tolist() == [1]  # no tile saw all of it
 
 
 def test_objects_are_measured_over_all_tiles(tmp_path: Path) -> None:
     truth = balls((61, 83), (3, 3), 40)
     joined = join_tiles(tmp_path, lambda _, region: truth[region], truth.shape, (20, 20), (8, 8))
-    objects, whole = joined.objects(), Instances.from_labels(joined.labels()[0]).features()
+    objects, whole = joined.objects, Instances.from_labels(joined.labels()[0]).features()
     assert np.array_equal(objects["own"], whole["area"])
     for axis in "yx":
         assert np.allclose(objects[f"sum_{axis}"] / objects["own"], whole[f"centroid_{axis}"])

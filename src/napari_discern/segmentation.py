@@ -166,7 +166,7 @@ def _tiled(
             finding = find_in_patch(patches.read(bank.grid.region(number)), model, all_sizes(recipe))
             bank.write(number, *(yield from part_of(finding, "segment", number, 1, steps)))
         joined = yield from part_of(join(bank, recipe.min_size), "segment", len(bank.grid), JOINING, steps)
-        objects = joined.objects()
+        objects = joined.objects
         return Instances(joined.labels(), measures={name: objects[name] for name in ("score", "spread", "gap")})
 
 

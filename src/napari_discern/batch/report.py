@@ -145,7 +145,7 @@ def events_of(joined: Joined, place: Sequence[int], first: int) -> list[Event]:
         events.append(
             Event(seam.kind, (*place, *seam.place), label + first, other + first if other not in (0, label) else 0)
         )
-    objects = joined.objects()
+    objects = joined.objects
     axes = [name[4:] for name in objects if name.startswith("sum_")]
     for k in np.flatnonzero(objects.get("cut", np.zeros(0))):
         middle = [objects[f"sum_{a}"][k] / objects["own"][k] for a in sorted(axes, key="zyx".index)]
@@ -165,7 +165,7 @@ def table_of(joined: Joined, plan: Plan, place: dict[str, int], first: int, spac
     """A row an object of one frame, with the columns of `Instances.features`."""
     import pandas as pd
 
-    objects = joined.objects()
+    objects = joined.objects
     axes = "zyx"[-len(plan.shape) :]
     number = joined.n
     columns: dict[str, Any] = {"label": np.arange(1, number + 1) + first}

@@ -218,10 +218,9 @@ def _report(job: Job, frames: Sequence[Joined]) -> Report:
     events: list[Event] = []
     for frame, (found, first) in enumerate(zip(frames, _firsts(frames), strict=True)):
         events += events_of(found, _leading(plan, frame), first)
-        for tile, said in enumerate(found.founds):
-            if said.failure:
-                middle = [(core.start + core.stop - 1) / 2 for core in grid.core(tile)]
-                events.append(Event("failed", (*_leading(plan, frame), *middle), text=said.failure))
+        for tile, failure in found.failures.items():
+            middle = [(core.start + core.stop - 1) / 2 for core in grid.core(tile)]
+            events.append(Event("failed", (*_leading(plan, frame), *middle), text=failure))
     objects = sum(found.n for found in frames)
     axes = leading + "zyx"[-len(plan.shape) :]
     return Report(job.volume, plan.label_name, axes, objects, plan.count * len(grid), tuple(events))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from napari_discern.instances import colour
 from napari_discern.progress import Progress, Steps
-from napari_discern.tiles.bank import Bank, Found, Table
+from napari_discern.tiles.bank import Bank, Table
 from napari_discern.tiles.seams import Seam, Seams, compare
 
 
@@ -25,10 +26,10 @@ class Joined:
         For each tile, the id in the image of each of its ids; 0 for 0 and for what is left out.
     plane : int array of shape (N + 1,)
         The plane of each object, so that no two that share pixels lie in one.
-    founds : list of Found
-        What each tile says of its objects.
     partners : int64 array of shape (K, 3)
         Pairs of objects that share pixels, the smaller id first, and how many.
+    failures : dict of int to str
+        Why there is nothing, of each tile that could not be done.
     seams : list of Seam
         What became of objects that reach from one tile into another, the ids being those in the image.
     """
@@ -36,8 +37,8 @@ class Joined:
     bank: Bank
     ids: list[np.ndarray]
     plane: np.ndarray
-    founds: list[Found]
     partners: np.ndarray
+    failures: dict[int, str]
     seams: list[Seam]
 
     @property
@@ -62,20 +63,23 @@ class Joined:
             planes[(slice(None), *self.bank.grid.core(tile))] = self.core(tile)
         return planes
 
+    @cached_property
     def objects(self) -> Table:
         """What is known of objects 1..N, from all tiles; columns as of `Found.objects`.
 
         Pixels and sums are added up, bounds are those of all parts, `gap` is the least; an object is `cut` if it is in
-        every tile that saw it. Other measures are means by the pixels that each tile saw.
+        every tile that saw it. Other measures are means by the pixels that each tile saw. Tiles are read one by one.
         """
-        owner = np.concatenate([ids[1:] for ids in self.ids]) if self.ids else np.zeros(0, np.int64)
-        kept = owner > 0
-        owner = owner[kept] - 1
-        names = dict.fromkeys(name for found in self.founds for name in found.objects)
-        parts = {
-            name: np.concatenate([f.objects.get(name, np.zeros(f.n)) for f in self.founds])[kept] for name in names
-        }
-        columns = {name: _combined(name, values, owner, parts, self.n) for name, values in parts.items()}
+        columns: dict[str, np.ndarray] = {}
+        for tile, ids in enumerate(self.ids):
+            objects, kept = self.bank.found(tile).objects, ids[1:] > 0
+            for name, values in objects.items():
+                how = _how(name)
+                column = columns.setdefault(name, np.full(self.n, how.start))
+                how.combine.at(column, ids[1:][kept] - 1, _weighted(name, values, objects)[kept])
+        for name in columns:
+            if _how(name).mean:
+                columns[name] /= np.maximum(columns["seen"], 1)
         shared = np.zeros(self.n + 1)
         for side in (0, 1):
             np.add.at(shared, self.partners[:, side], self.partners[:, 2])
@@ -112,25 +116,36 @@ def join(bank: Bank, min_size: int, compared: Iterable[Compared | None] | None =
     for answer in compared if compared is not None else ((tile, compare(bank, tile)) for tile in range(number)):
         said |= [answer] if answer is not None else []
         yield Progress("join", len(said), number)
-    founds = [bank.found(tile) for tile in range(number)]
-    starts = np.concatenate([[0], np.cumsum([found.n for found in founds])]).astype(int)
+    pixels, wholes, partners, failures = _looked_up(bank)
+    starts = np.concatenate([[0], np.cumsum([len(own) for own in pixels])]).astype(int)
     seams: list[Seam] = []
     links: list[np.ndarray] = []
     for one, (other, told) in ((tile, answer) for tile in range(number) for answer in said[tile]):
         nodes = told.pairs + np.array([starts[one] - 1, starts[other] - 1])
         links.append(np.concatenate([nodes, told.likeness[:, None]], axis=1))
         seams += told.seams
-    tile_of = np.repeat(np.arange(len(founds)), [found.n for found in founds])
-    whole = np.concatenate([found.objects["cut"] == 0 for found in founds])
-    part = _components(tile_of, whole, np.concatenate(links) if links else np.zeros((0, 3)))
-    own = np.concatenate([found.objects["own"] for found in founds])
-    kept = np.bincount(part, own, minlength=int(part.max(initial=-1)) + 1) >= max(1, min_size)
+    tile_of = np.repeat(np.arange(number), [len(own) for own in pixels])
+    part = _components(tile_of, np.concatenate(wholes), np.concatenate(links) if links else np.zeros((0, 3)))
+    kept = np.bincount(part, np.concatenate(pixels), minlength=int(part.max(initial=-1)) + 1) >= max(1, min_size)
     ids = (np.cumsum(kept) * kept)[part]
     per_tile = [np.concatenate([[0], ids[a:b]]).astype(np.int64) for a, b in pairwise(starts)]
-    shared = _partners(founds, per_tile)
+    shared = _partners(partners, per_tile)
     plane = colour(int(kept.sum()), shared[:, :2])
     plane[:1] = 0
-    return Joined(bank, per_tile, plane, founds, shared, _named(seams, per_tile))
+    return Joined(bank, per_tile, plane, shared, failures, _named(seams, per_tile))
+
+
+def _looked_up(bank: Bank) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], dict[int, str]]:
+    """Of each tile: its objects' pixels in its core, whether it saw them whole, who shares pixels; and failures."""
+    pixels, wholes, partners = [], [], []
+    failures: dict[int, str] = {}
+    for tile in range(len(bank.grid)):
+        found = bank.found(tile)
+        pixels.append(found.objects["own"])
+        wholes.append(found.objects["cut"] == 0)
+        partners.append(found.partners)
+        failures |= {tile: found.failure} if found.failure else {}
+    return pixels, wholes, partners, failures
 
 
 def _components(tile_of: np.ndarray, whole: np.ndarray, links: np.ndarray) -> np.ndarray:
@@ -168,11 +183,11 @@ def _components(tile_of: np.ndarray, whole: np.ndarray, links: np.ndarray) -> np
     return np.unique(parent, return_inverse=True)[1]
 
 
-def _partners(founds: list[Found], ids: list[np.ndarray]) -> np.ndarray:
+def _partners(partners: list[np.ndarray], ids: list[np.ndarray]) -> np.ndarray:
     """Pairs of objects of the image that share pixels, once each, and how many, int64 (K, 3)."""
     rows = [np.zeros((0, 3), np.int64)]
-    for found, own in zip(founds, ids, strict=True):
-        rows.append(np.concatenate([np.sort(own[found.partners[:, :2]], axis=1), found.partners[:, 2:]], axis=1))
+    for pairs, own in zip(partners, ids, strict=True):
+        rows.append(np.concatenate([np.sort(own[pairs[:, :2]], axis=1), pairs[:, 2:]], axis=1))
     every = np.concatenate(rows)
     every = every[(every[:, 0] > 0) & (every[:, 0] != every[:, 1])]
     pairs, where = np.unique(every[:, :2], axis=0, return_inverse=True)
@@ -192,16 +207,29 @@ def _named(seams: list[Seam], ids: list[np.ndarray]) -> list[Seam]:
     return named
 
 
-def _combined(name: str, values: np.ndarray, owner: np.ndarray, parts: Table, number: int) -> np.ndarray:
-    """A column of so many objects from those of their parts."""
+class _How(NamedTuple):
+    """How the values of the parts of an object become one: by which function, from what, and divided by its pixels."""
+
+    combine: np.ufunc
+    start: float
+    mean: bool = False
+
+
+SUM, LEAST, MOST = _How(np.add, 0.0), _How(np.minimum, np.inf), _How(np.maximum, -np.inf)
+MEAN = _How(np.add, 0.0, mean=True)
+
+
+def _how(name: str) -> _How:
+    """How a column is put together."""
     if name in ("seen", "own", "overlap") or name.startswith("sum_"):
-        return np.bincount(owner, values, number)
-    least, most = name in ("gap", "cut") or name.startswith("min_"), name.startswith("max_")
-    if least or most:
-        inside = values if name in ("gap", "cut") else np.where(parts["own"] > 0, values, np.inf if least else -np.inf)
-        result = np.full(number, np.inf if least else -np.inf)
-        (np.minimum if least else np.maximum).at(result, owner, inside)
-        return result
-    weights = parts["seen"]
-    mean: np.ndarray = np.bincount(owner, weights * values, number) / np.maximum(np.bincount(owner, weights, number), 1)
-    return mean
+        return SUM
+    if name in ("gap", "cut") or name.startswith("min_"):
+        return LEAST
+    return MOST if name.startswith("max_") else MEAN
+
+
+def _weighted(name: str, values: np.ndarray, objects: Table) -> np.ndarray:
+    """The values of a column as they are put together: of bounds those in the core, means by the pixels seen."""
+    if name.startswith(("min_", "max_")):
+        return np.where(objects["own"] > 0, values, _how(name).start)
+    return values * objects["seen"] if _how(name).mean else values
