@@ -157,6 +157,12 @@ def test_auto_goes_on_until_none_is_left():
     assert set(np.unique(many[sure == 0])) <= set(range(121, 251))
 
 
+def test_a_cloud_comes_to_an_end():
+    """An untrained network may put every pixel far from all others: seeds are not picked until each is one."""
+    apart = 9 * np.arange(200_000, dtype=np.float32)[None]
+    assert Seeds()(apart, np.ones(apart.shape[1:], bool)).max() == 100
+
+
 def test_more_seeds_than_pixels_no_pixel_and_no_good_one():
     points = embedding()
     assert same_partition(Seeds(proposals=10_000)(points, OBJECTS > 0), OBJECTS)

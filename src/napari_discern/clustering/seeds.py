@@ -30,6 +30,8 @@ FIRST = 100
 """Seeds that are picked at first (Fathi et al. 2017, section 4.3)."""
 GOOD = 0.5
 """Confidence of a seed that must not be left outside all masks."""
+DUST = 3
+"""Masks of fewer pixels are no objects to look for more of."""
 TAUS, OVERLAPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), (0.3, 0.5, 0.7)
 """What is tried on validation images."""
 
@@ -111,7 +113,7 @@ class Seeds(Params):
         while True:
             candidates = self._unguided(elements.points, number) if seeds is None else _guided(elements, seeds)
             found = _propose(elements, candidates, number, self.diversity)
-            if self.proposals != "auto" or len(found) < number or found.cover(candidates):
+            if self.proposals != "auto" or len(found) < number or found.suffice(candidates):
                 return found
             number *= 2
 
@@ -203,10 +205,13 @@ class Proposals:
         proposal, element, squared = (torch.cat(parts) for parts in zip(*found, strict=True))
         return proposal, element, squared
 
-    def cover(self, candidates: _Candidates) -> bool:
-        """Whether all candidates that are good lie in masks."""
+    def suffice(self, candidates: _Candidates) -> bool:
+        """Whether all good candidates lie in masks, or those picked last have masks of a pixel or two: a cloud."""
+        proposal, element, _ = self.members()
+        if torch.bincount(proposal, minlength=len(self))[len(self) // 2 :].float().median() < DUST:
+            return True
         left = torch.ones(len(self.elements.points), dtype=torch.bool, device=self.tau.device)
-        left[self.members()[1]] = False
+        left[element] = False
         return not bool((left[candidates.element] & (candidates.confidence >= GOOD)).any())
 
     def ranks(self, overlap: float) -> np.ndarray:
