@@ -41,7 +41,7 @@ def main() -> None:
     embedding, chance = draw()
     inside, known = torch.ones(SIDE, SIDE, dtype=torch.bool), SeedMap(TAUS, chance)
     step = Seeds(proposals=PROPOSALS)
-    proposing = median_seconds(lambda: step.propose(embedding, inside, known).members())
+    proposing = median_seconds(lambda: step.propose(embedding, inside, known).members)
     labelling = median_seconds(lambda: step(embedding, inside, known))
     guessing = median_seconds(lambda: step(embedding, inside))
     start = time.perf_counter()

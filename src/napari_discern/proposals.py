@@ -124,11 +124,10 @@ def score_proposals(
         inside = embedded.foreground(settings.foreground_threshold, settings.overlap_threshold)
         for alpha, step in steps.items():
             proposals = step.propose(embedded.embedding, inside, embedded.seeds)
-            every[alpha].append(_objects(proposals, window.truth, own.overlap))
+            every[alpha].append(_scored(proposals, window.truth, own.overlap)[1])
             if alpha == own.diversity:
                 for number in numbers:
-                    first = proposals.first(number)
-                    some[number].append((detections(first, window.truth), _objects(first, window.truth, own.overlap)))
+                    some[number].append(_scored(proposals.first(number), window.truth, own.overlap))
         yield Progress("proposals", done, len(data))
     return ProposalScores(
         {alpha: {t: mean_average_precision(every[alpha], t) for t in THRESHOLDS} for alpha in alphas},
@@ -141,7 +140,7 @@ def score_proposals(
 
 def detections(proposals: Proposals, truth: Instances) -> Detections:
     """How the masks of proposals lie on the true objects; a pixel of several layers counts once."""
-    proposal, element, _ = (part.cpu().numpy() for part in proposals.members())
+    proposal, element, _ = (part.cpu().numpy() for part in proposals.members)
     size = int(np.prod(truth.shape))
     pixel = np.flatnonzero(proposals.elements.foreground.cpu().numpy())[element] % size
     proposal, pixel = np.divmod(np.unique(proposal * size + pixel), size)
@@ -155,11 +154,10 @@ def detections(proposals: Proposals, truth: Instances) -> Detections:
     return Detections(confidence, iou, kind, np.ones(truth.n, np.int64))
 
 
-def _objects(proposals: Proposals, truth: Instances, overlap: float) -> Detections:
-    """Those of the masks that are objects of their own."""
-    kept = proposals.ranks(overlap) > 0
-    seen = detections(proposals, truth)
-    return Detections(seen.confidence[kept], seen.iou[kept], seen.kind[kept], seen.true_kind)
+def _scored(proposals: Proposals, truth: Instances, overlap: float) -> tuple[Detections, Detections]:
+    """All masks, and those of them that are objects of their own."""
+    kept, seen = proposals.ranks(overlap) > 0, detections(proposals, truth)
+    return seen, Detections(seen.confidence[kept], seen.iou[kept], seen.kind[kept], seen.true_kind)
 
 
 def _plain(value: float) -> float | None:

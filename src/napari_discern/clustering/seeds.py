@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -185,13 +186,14 @@ class Proposals:
     def masks(self) -> np.ndarray:
         """All masks, bool (K, \\*S)."""
         masks = torch.zeros((len(self), len(self.elements.points)), dtype=torch.bool, device=self.tau.device)
-        proposal, element, _ = self.members()
+        proposal, element, _ = self.members
         masks[proposal, element] = True
         whole = torch.zeros((len(self), *self.elements.foreground.shape), dtype=torch.bool, device=self.tau.device)
         whole[:, self.elements.foreground] = masks
         found: np.ndarray = whole.cpu().numpy()
         return found
 
+    @cached_property
     def members(self) -> tuple[Tensor, Tensor, Tensor]:
         """Every pair of a proposal and an element of its mask, int64 (M,) each, and their squared distance (M,)."""
         points, square = self.elements.points, squared_radius(self.tau)
@@ -207,7 +209,7 @@ class Proposals:
 
     def suffice(self, candidates: _Candidates) -> bool:
         """Whether all good candidates lie in masks, or those picked last have masks of a pixel or two: a cloud."""
-        proposal, element, _ = self.members()
+        proposal, element, _ = self.members
         if torch.bincount(proposal, minlength=len(self))[len(self) // 2 :].float().median() < DUST:
             return True
         left = torch.ones(len(self.elements.points), dtype=torch.bool, device=self.tau.device)
@@ -219,10 +221,7 @@ class Proposals:
 
         0 where more than a share of a mask lies in masks of more confidence that are objects.
         """
-        proposal, element, _ = (part.cpu().numpy() for part in self.members())
-        return self._ranks(proposal, element, overlap)
-
-    def _ranks(self, proposal: np.ndarray, element: np.ndarray, overlap: float) -> np.ndarray:
+        proposal, element, _ = (part.cpu().numpy() for part in self.members)
         order = proposal.argsort(kind="stable")
         ends = np.cumsum(np.bincount(proposal, minlength=len(self)))
         parts = np.split(element[order], ends[:-1]) if len(self) else []
@@ -235,8 +234,8 @@ class Proposals:
 
     def partition(self, overlap: float) -> Tensor:
         """Ids 0..N of the elements, int64, of the proposals that `ranks` takes for objects."""
-        proposal, element, squared = (part.cpu().numpy() for part in self.members())
-        rank = self._ranks(proposal, element, overlap)
+        proposal, element, squared = (part.cpu().numpy() for part in self.members)
+        rank = self.ranks(overlap)
         kept = rank[proposal] > 0
         proposal, element, squared = proposal[kept], element[kept], squared[kept]
         nearest = np.lexsort((rank[proposal], squared, element))

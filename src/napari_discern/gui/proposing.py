@@ -224,7 +224,7 @@ class Masks:
         """Make proposals ready to be looked up."""
         confidence, tau = (values.double().cpu().numpy() for values in (found.confidence, found.tau))
         widest = replace(found, tau=found.tau.clamp_max(min(taus)))
-        proposal, element, apart = (part.cpu().numpy() for part in widest.members())
+        proposal, element, apart = (part.cpu().numpy() for part in widest.members)
         inside = found.elements.foreground.cpu().numpy()
         pixel = np.flatnonzero(inside)[element]
         return cls(inside.shape, found.places.astype(float), confidence, tau, tuple(taus), proposal, pixel, apart)
