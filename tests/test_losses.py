@@ -381,8 +381,9 @@ def test_quality_is_the_share_that_is_as_wanted() -> None:
     assert all(math.isnan(v) for v in Discriminative().quality(embedding, torch.zeros_like(labels)))
 
 
-def literal_similarity(embedding: Tensor, labels: Tensor, least: int) -> Tensor:
+def literal_similarity(embedding: Tensor, labels: Tensor, background: str) -> Tensor:
     """Fathi et al. 2017, equation 1 and the loss below it, pair by pair over all pixels, in double precision."""
+    least = 1 if background == "unknown" else 0
     total, images = embedding.double().sum() * 0, 0
     for e, y in zip(embedding.double(), labels, strict=True):
         points, ids = e[:, y >= least].T, y[y >= least]
@@ -391,11 +392,15 @@ def literal_similarity(embedding: Tensor, labels: Tensor, least: int) -> Tensor:
         images += 1
         size = torch.tensor([(ids == i).sum() for i in ids], dtype=torch.float64)
         weight = 1 / (size[:, None] * size[None])
-        weight = weight / weight.sum()
+        if background == "unlike":
+            weight[(ids[:, None] == 0) & (ids[None] == 0)] = 0
+        weight = weight / weight.sum().clamp_min(1e-30)
         loss = embedding.double().sum() * 0
         for p in range(len(ids)):
             for q in range(len(ids)):
                 apart = (points[p] - points[q]).square().sum()
+                if not weight[p, q]:
+                    continue
                 if ids[p] == ids[q]:
                     loss = loss - weight[p, q] * torch.log(2 / (1 + apart.exp()))
                 else:
@@ -405,20 +410,27 @@ def literal_similarity(embedding: Tensor, labels: Tensor, least: int) -> Tensor:
 
 
 class TestSimilarity:
-    @pytest.mark.parametrize("background", [True, False])
+    @pytest.mark.parametrize("background", ["object", "unlike", "unknown"])
     @given(seed=st.integers(0, 1000), objects=st.integers(0, 4))
     @settings(max_examples=15, deadline=None)
-    def test_the_papers_sum_where_all_pixels_are_drawn(self, background: bool, seed: int, objects: int) -> None:
+    def test_the_papers_sum_where_all_pixels_are_drawn(self, background: str, seed: int, objects: int) -> None:
         random = torch.Generator().manual_seed(seed)
         embedding = torch.randn(2, 3, 4, 5, generator=random)
         labels = torch.randint(-1, objects + 1, (2, 4, 5), generator=random)
         loss, results = Similarity(samples=100, background=background), []
-        for function in (loss, lambda x, y: literal_similarity(x, y, 0 if background else 1)):
+        for function in (loss, lambda x, y: literal_similarity(x, y, background)):
             x = embedding.clone().requires_grad_()
             value = function(x, labels)
             results.append((value.float(), torch.autograd.grad(value, x)[0]))
         torch.testing.assert_close(results[0][0], results[1][0], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-3, atol=1e-5)
+
+    def test_pieces_of_the_background_need_not_be_alike(self) -> None:
+        """Coordinates that are added to the embedding set them far apart."""
+        embedding = torch.tensor([[[0.0, 50.0, 25.0, 25.0]]])
+        loss = Similarity()(embedding, torch.tensor([[0, 0, 1, 1]]))
+        assert loss == pytest.approx(0, abs=1e-4)
+        assert Similarity(background="object")(embedding, torch.tensor([[0, 0, 1, 1]])) > 100
 
     def test_so_many_pixels_of_each_object(self) -> None:
         labels = torch.zeros(1, 20, 20, dtype=torch.int64)

@@ -23,7 +23,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "settings": {"cluster": {"kind": "mean-shift"}},
     },
     "fathi": {
-        "loss": {"kind": "similarity"},
+        "loss": {"kind": "similarity", "background": "object"},
         "seeds": True,
         "scales": (0.25, 0.5, 1.0, 2.0),
         "coordinate_scale": "off",

@@ -63,8 +63,8 @@ class Seeds(Params):
 
     kind: Literal["seeds"] = "seeds"
     proposals: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Seeds to pick, at most; auto picks a hundred and then twice as many, until no good one is left outside all
-    masks."""
+    """Seeds to pick, at most; auto picks a hundred, and then as many again among the good ones that are left outside
+    all masks, until there are none."""
     diversity: float = Field(0.3, ge=0)
     """Weight alpha of how unlike a seed is to those picked before, beside how good it is."""
     tau: float = Field(0.5, gt=0, lt=1)
@@ -111,12 +111,14 @@ class Seeds(Params):
         """The masks of all seeds, which may overlap; parameters and errors as for calling."""
         elements = Elements.gather(embedding, foreground)
         number = FIRST if self.proposals == "auto" else self.proposals
-        while True:
-            candidates = self._unguided(elements.points, number) if seeds is None else _guided(elements, seeds)
-            found = _propose(elements, candidates, number, self.diversity)
-            if self.proposals != "auto" or len(found) < number or found.suffice(candidates):
-                return found
-            number *= 2
+        judged = _guided(elements, seeds) if seeds is not None else None
+        found = latest = _propose(elements, judged or self._unguided(elements.points, number), number, self.diversity)
+        while self.proposals == "auto" and len(latest) == number and not latest.dust:
+            number = len(found)
+            candidates = (judged or self._unguided(elements.points, number)).outside(found)
+            latest = _propose(elements, candidates, number, self.diversity)
+            found = found.with_more(latest)
+        return found
 
     @property
     def trials(self) -> list[dict[str, float]]:
@@ -144,6 +146,12 @@ class _Candidates(NamedTuple):
     tau: Tensor
     kind: Tensor
     confidence: Tensor
+
+    def outside(self, found: Proposals) -> _Candidates:
+        """The good ones that lie outside all masks."""
+        kept = self.confidence >= GOOD
+        kept &= ~torch.isin(self.element, found.members[1])
+        return _Candidates(*(column[kept] for column in self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,14 +215,15 @@ class Proposals:
         proposal, element, squared = (torch.cat(parts) for parts in zip(*found, strict=True))
         return proposal, element, squared
 
-    def suffice(self, candidates: _Candidates) -> bool:
-        """Whether all good candidates lie in masks, or those picked last have masks of a pixel or two: a cloud."""
-        proposal, element, _ = self.members
-        if torch.bincount(proposal, minlength=len(self))[len(self) // 2 :].float().median() < DUST:
-            return True
-        left = torch.ones(len(self.elements.points), dtype=torch.bool, device=self.tau.device)
-        left[element] = False
-        return not bool((left[candidates.element] & (candidates.confidence >= GOOD)).any())
+    def with_more(self, others: Proposals) -> Proposals:
+        """These, and then others of the same elements."""
+        columns = ((getattr(p, name) for p in (self, others)) for name in _Candidates._fields)
+        return Proposals(self.elements, *(torch.cat(list(column)) for column in columns))
+
+    @property
+    def dust(self) -> bool:
+        """Whether most masks are of a pixel or two, as in a cloud."""
+        return bool(torch.bincount(self.members[0], minlength=len(self)).float().median() < DUST)
 
     def ranks(self, overlap: float) -> np.ndarray:
         """The proposals that are objects of their own, by falling confidence from 1 on, int64 (K,).

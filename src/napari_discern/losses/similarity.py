@@ -25,7 +25,7 @@ TINY = 1e-6
 
 
 class Similarity(Params):
-    """Makes pairs of pixels alike that are of one object, and unlike that are not; the background is one more object.
+    """Makes pairs of pixels alike that are of one object, and unlike that are not.
 
     ``L = -sum_pq w_pq (y_pq log sigma(p, q) + (1 - y_pq) log(1 - sigma(p, q)))`` over the pairs of K random pixels of
     each object (Fathi et al. 2017, section 3.2), with ``sigma(p, q) = 2 / (1 + exp(|e_p - e_q|^2))`` (equation 1).
@@ -37,12 +37,13 @@ class Similarity(Params):
     kind: Literal["similarity"] = "similarity"
     samples: int = Field(10, ge=1)
     """Random pixels of each object, fewer where it has fewer."""
-    background: bool = True
-    """Whether the background is one more object."""
+    background: Literal["object", "unlike", "unknown"] = "unlike"
+    """What the background is: one more object, as in the paper; unlike all objects, but in pieces that need not be
+    alike, as they can hardly be where coordinates are added to the embedding; or unknown, and left out."""
 
     def __call__(self, embedding: Tensor, labels: Tensor, classes: Tensor | None = None) -> Tensor:
         """The loss of a batch; see `Loss`. The classes are of no account: objects of different ones are unlike, too."""
-        drawn = draw(labels, self.samples, 0 if self.background else 1)
+        drawn = draw(labels, self.samples, self._least)
         if not len(drawn.owner):
             return embedding.float().sum() * 0
         image, points = drawn.image, drawn.of(embedding.flatten(2)).float()
@@ -53,11 +54,20 @@ class Similarity(Params):
         weight = points.new_zeros(shape).index_put((image, rank), 1 / drawn.size)
         of = torch.full(shape, -1, device=image.device).index_put((image, rank), drawn.owner)
         pairs = weight[:, :, None] * weight[:, None]
+        if self.background == "unlike":
+            ground = torch.zeros(shape, dtype=torch.bool, device=image.device)
+            ground = ground.index_put((image, rank), labels.flatten(1)[image, drawn.place] == 0)
+            pairs = pairs.masked_fill(ground[:, :, None] & ground[:, None], 0)
         pairs = pairs / pairs.sum((1, 2), keepdim=True).clamp_min(1e-30) / torch.count_nonzero(rows)
         apart = _squared_distances(padded)
         alike = torch.nn.functional.softplus(apart) - math.log(2)  # -log sigma
         unlike = -torch.log(torch.tanh((apart + TINY) / 2))  # -log(1 - sigma)
         return (pairs * torch.where(of[:, :, None] == of[:, None], alike, unlike)).sum()
+
+    @property
+    def _least(self) -> int:
+        """The smallest label of which pixels are drawn."""
+        return 1 if self.background == "unknown" else 0
 
     def quality(self, embedding: Tensor, labels: Tensor) -> Quality:
         """How far the embedding is what the loss wants; parameters as for calling. Without gradient.
@@ -66,7 +76,7 @@ class Similarity(Params):
         `beyond` the share of the pairs of means that are not.
         """
         with torch.no_grad():
-            drawn = draw(labels, self.samples, 0 if self.background else 1)
+            drawn = draw(labels, self.samples, 0 if self.background == "object" else 1)
             points = drawn.of(embedding.flatten(2)).float()
             _, of = drawn.owner.unique(return_inverse=True)
             count = torch.bincount(of)
