@@ -1,10 +1,12 @@
 """Train from scratch, segment and score: the three commands of the README, on one set.
 
     python benchmarks/accuracy.py dsb2018 --data DIR [--minutes 30] [--out DIR]
-    python benchmarks/accuracy.py sticks|translucent|worms [--minutes 15] [--out DIR]
+    python benchmarks/accuracy.py sticks|translucent|worms|kinds [--minutes 15] [--out DIR]
 
-DIR holds train/ and val/, each with images/ and labels/ (or masks/). The last three draw their own: 200 images to learn
-from and 40 others to score. Training sees val only to choose weights and settings, as `train --val-images` does.
+DIR holds train/ and val/, each with images/ and labels/ (or masks/). The others draw their own: 200 images to learn
+from and 40 others to score; kinds are round and elongated cells, two classes.
+
+Training sees val only to choose weights and settings, as `train --val-images` does.
 """
 
 from __future__ import annotations
@@ -16,15 +18,17 @@ from pathlib import Path
 
 from napari_discern import io
 from napari_discern.cli import main as discern
-from napari_discern.synthetic import Scene, Sticks, Translucent, Worms
+from napari_discern.synthetic import Cells, Scene, Sticks, Translucent, Worms
 
 FLAGS: dict[str, list[str]] = {
     "dsb2018": [],
     "sticks": ["--backbone.levels", "5"],  # sticks are long: see far
     "translucent": [],
     "worms": [],
+    "kinds": [],
 }
-SCENES: dict[str, Scene] = {"sticks": Sticks(), "translucent": Translucent(), "worms": Worms()}
+SCENES: dict[str, Scene] = {"sticks": Sticks(), "translucent": Translucent(), "worms": Worms(),
+    "kinds": Cells(elongated=0.5)}  # fmt: skip
 
 
 def draw(scene: Scene, folder: Path) -> Path:
@@ -34,6 +38,7 @@ def draw(scene: Scene, folder: Path) -> Path:
             image, truth = scene(seed)
             io.write_image(folder / part / "images" / f"{seed}.png", image, overwrite=True)
             io.write_masks(folder / part / "masks" / f"{seed}.npz", truth, overwrite=True)
+            io.write_features(folder / part / "masks" / f"{seed}.csv", truth, overwrite=True)
     return folder
 
 
@@ -58,10 +63,13 @@ def main() -> None:
     scores = out / "scores.json"
     run(["evaluate", "--labels", str(out / "labels"), "--truth", val[1], "--json", str(scores), "--overwrite",
          "--figure", str(out / "worst.png"), "--images", val[0]])  # fmt: skip
-    mean = json.loads(scores.read_text())["mean"]
+    said = json.loads(scores.read_text())
+    mean = said["mean"]
     print(f"{known.name}: S(0.5) {mean['S']['0.50']:.3f}, mean S(0.5..0.9) {mean['S_mean']:.3f}, "
           f"SBD {mean['SBD']:.3f}, |DiC| {mean['DiC']:.2f} after {minutes:.1f} minutes of training")  # fmt: skip
     shared = mean["sharing"]
+    if "class_accuracy" in said:
+        print(f"{said['class_accuracy']:.3f} of the matched objects are of the right class")
     print(f"S(0.7) {mean['S']['0.70']:.3f}, mean IoU {shared['mean_iou']:.3f}, overlap pixels recall "
           f"{shared['overlap_recall']:.3f}, objects missed {shared['object_fnr']:.3f}")  # fmt: skip
 

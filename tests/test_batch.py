@@ -52,7 +52,7 @@ from napari_discern.batch.workplace import Workplace
 from napari_discern.cli import main
 from napari_discern.errors import BadArgument, BadFile, OutOfMemory, OutputExists, TileFailed
 from napari_discern.image import Image
-from napari_discern.instances import Instances
+from napari_discern.instances import CHANCE, Instances
 from napari_discern.io import omezarr
 from napari_discern.model import Model
 from napari_discern.progress import run
@@ -104,6 +104,28 @@ def labels_of(path: Path, name: str = "objects") -> np.ndarray:
 @pytest.fixture
 def volume(tmp_path: Path) -> Path:
     return make(tmp_path / "cells.ome.zarr", bright())
+
+
+@dataclass(frozen=True)
+class Sorting:
+    """Finds objects and says of the brightest that they are bright, surely but for one in five."""
+
+    def __call__(self, patch: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        labels, _ = Bright()(patch)
+        ids = np.arange(1, 1 + labels.max())
+        chance = np.where(ndimage.mean(patch[0], labels[0], ids) > 0.9, 0.8, 0.2) if len(ids) else np.zeros(0)
+        return labels, {f"{CHANCE}bright": chance, f"{CHANCE}dim": 1 - chance}
+
+
+def test_the_table_has_the_class_of_each_object_over_all_tiles(tmp_path: Path) -> None:
+    path = make(tmp_path / "two.ome.zarr", np.where(TRUTH % 2, bright(), bright() // 4 * 3).astype(np.uint8))
+    label(path, Sorting())
+    table = ngio.open_ome_zarr_container(path).get_table("objects").dataframe.reset_index()
+    middle = table[["centroid_z", "centroid_y", "centroid_x"]].round().to_numpy(int)
+    odd = TRUTH[tuple(middle.T)] % 2 == 1
+    assert table["class"].tolist() == np.where(odd, "bright", "dim").tolist()
+    assert np.allclose(table["confidence"], 0.8)
+    assert not any(name.startswith(CHANCE) for name in table)
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

@@ -18,7 +18,7 @@ from napari_discern.gui import rescue, teaching
 from napari_discern.gui import train as panel_module
 from napari_discern.gui.checked import Checked
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.layers import RECIPE
+from napari_discern.gui.layers import RECIPE, read_labels
 from napari_discern.gui.lesson import Lesson, dense, from_layers
 from napari_discern.gui.lessons import SIDE
 from napari_discern.gui.preferences import Preferences
@@ -139,6 +139,20 @@ def test_only_what_is_known_counts(viewer: Any) -> None:
     assert np.array_equal(truth.known, (some > 0) | (background > 0))
     assert np.array_equal(image.read()[0], PIXELS)
     assert dense(lesson.pairs)[0][1].known is None
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_classes_are_those_of_the_features(viewer: Any, index: bool) -> None:
+    """A row for the ids 2 and 5, the others being of no class; without `index` a row for each id from 0 on."""
+    some = np.where(np.isin(TRUTH, (2, 3, 5)), TRUTH, 0).astype(int)
+    features = (
+        {"class": ["leaf", None, "bud"], "index": [2, 4, 5]} if index else {"class": ["", "", "leaf", "", "", "bud"]}
+    )
+    layer = viewer.add_labels(some, name="some", features=features)
+    ((_, truth),) = from_layers(viewer.layers["discs"], layer, 2).pairs
+    assert truth.classes is not None
+    assert truth.classes.tolist() == ["leaf", "", "bud"]
+    assert np.array_equal(read_labels(layer).measures["class"], truth.classes)
 
 
 def test_only_slices_with_labels_are_lessons(viewer: Any) -> None:

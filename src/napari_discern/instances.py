@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,11 @@ from napari_discern.errors import BadArgument
 
 if TYPE_CHECKING:
     import pandas as pd
+
+CLASS, CONFIDENCE = "class", "confidence"
+"""Columns of the semantic class of an object, a text, and of its probability, 0 to 1."""
+CHANCE = "chance of "
+"""Begins the columns of the probabilities of single classes, before one is settled on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +182,17 @@ class Instances:
         return np.asarray((self.planes > 0).sum(axis=0) > 1)
 
     @property
+    def classes(self) -> np.ndarray | None:
+        """Semantic class of each object, str (N,), "" where it is not known; None where there are no classes."""
+        return None if CLASS not in self.measures else np.asarray(self.measures[CLASS], dtype=str)
+
+    def class_numbers(self, names: Sequence[str]) -> np.ndarray:
+        """Which of the named classes each object is of, int64 (N,), counted from 1; 0 for none of them."""
+        own = [""] * self.n if self.classes is None else self.classes.tolist()
+        numbers = {name: k for k, name in enumerate(names, start=1)}
+        return np.array([numbers.get(name, 0) for name in own], np.int64)
+
+    @property
     def areas(self) -> np.ndarray:
         """Pixels of each object, int64 (N,), in the order of the ids."""
         return np.bincount(self.planes.ravel(), minlength=self.n + 1)[1:]
@@ -244,6 +260,20 @@ class Instances:
         area = len(points)
         size = area * float(np.prod(self.spacing))
         return [label, plane, area, size, *points.mean(axis=0), *low, *high, border]
+
+
+def settle_classes(measures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same columns, with the likeliest class of each object and its probability in place of those of all classes.
+
+    Columns named `CHANCE` and a class hold the probability of that class, float (N,).
+    """
+    chances = {name.removeprefix(CHANCE): values for name, values in measures.items() if name.startswith(CHANCE)}
+    settled = {name: values for name, values in measures.items() if not name.startswith(CHANCE)}
+    if chances:
+        every = np.stack(list(chances.values()))
+        settled[CLASS] = np.array(list(chances))[every.argmax(axis=0)]
+        settled[CONFIDENCE] = every.max(axis=0)
+    return settled
 
 
 def once_a_pixel(layers: np.ndarray) -> np.ndarray:

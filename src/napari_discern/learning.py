@@ -97,8 +97,9 @@ def train(
         _say_what_is_ignored(training)
     normalise = (base.card.settings if base else training.settings).normalise
     layers = _layers(base.card.architecture.layers if base else training.layers, data)
-    examples = yield from _prepare(data, normalise, layers)
-    seen = windows((yield from _prepare(pick(validation, training.seed), normalise, layers)))
+    classes = base.card.classes if base else _classes(data, layers)
+    examples = yield from _prepare(data, normalise, layers, classes)
+    seen = windows((yield from _prepare(pick(validation, training.seed), normalise, layers, classes)))
     with enough_memory("there is no room for the network and its optimiser; take a smaller one (--backbone.filters)."):
         loop = Loop.start(training, _card(training, examples, base), examples, base)
     best = _Best(folder)
@@ -130,12 +131,22 @@ def _layers(asked: int | Literal["auto"], data: Labelled) -> int:
     return layers
 
 
-def _prepare(data: Labelled, normalise: Normalisation, layers: int) -> Steps[list[Example]]:
+def _classes(data: Labelled, layers: int) -> tuple[str, ...]:
+    """The semantic classes that the labels name; empty where there are not several, or objects share pixels."""
+    named = sorted({str(name) for _, truth in data if truth.classes is not None for name in truth.classes} - {""})
+    if len(named) > 1 and layers > 1:
+        log.warning("objects share pixels; that they are of the classes %s is not learnt.", ", ".join(named))
+    return tuple(named) if len(named) > 1 and layers == 1 else ()
+
+
+def _prepare(
+    data: Labelled, normalise: Normalisation, layers: int, classes: tuple[str, ...] = ()
+) -> Steps[list[Example]]:
     """Look at each image, to normalise it."""
     examples: list[Example] = []
     for image, truth in data:
         yield Progress("prepare", len(examples), len(data))
-        examples.append(Example(image, truth, normalise(image), layers))
+        examples.append(Example(image, truth, normalise(image), layers, classes))
     return examples
 
 
@@ -297,6 +308,7 @@ def _card(training: Training, examples: Sequence[Example], base: Model | None) -
         features=training.features,
         embedding=training.loss.dimensions if training.embedding == "auto" else training.embedding,
         layers=examples[0].layers,
+        classes=max(1, len(examples[0].classes)),
         scales=training.scales,
         taus=TAUS if training.seeds else (),
         coordinate_channels=training.coordinate_channels,
@@ -305,7 +317,8 @@ def _card(training: Training, examples: Sequence[Example], base: Model | None) -
     )
     least = training.settings.min_size or _speck([e.truth for e in examples])
     settings = training.settings.model_copy(update={"min_size": least})
-    return Card(architecture=architecture, settings=settings, object_size=size, tone=tone)
+    classes = examples[0].classes
+    return Card(architecture=architecture, settings=settings, object_size=size, classes=classes, tone=tone)
 
 
 def _tone(examples: Sequence[Example]) -> Tone | None:

@@ -134,7 +134,8 @@ class Loop:
         loss = instance + foreground
         values = {"embedding": instance.item(), "foreground": foreground.item()}
         if output.seeds is not None and (weight := t.seediness.weight_at(self.fraction())):
-            seediness = t.seediness(output.seeds, output.embedding, labels, self.card.architecture.taus)
+            taus, kinds = self.card.architecture.taus, classes if self.card.classes else None
+            seediness = t.seediness(output.seeds, output.embedding, labels, taus, kinds)
             loss, values["seediness"] = loss + weight * seediness, seediness.item()
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(loss)

@@ -69,6 +69,8 @@ class Card(Params):
     """How its output becomes objects."""
     object_size: float = Field(30.0, gt=0, json_schema_extra={"unit": "px"})
     """Median diameter of the training objects."""
+    classes: tuple[str, ...] = ()
+    """Names of the semantic classes that it tells apart; empty where it finds objects of one kind."""
     tone: Tone | None = None
     """How the training objects stand out from the ground; None where they do so in no one way."""
     created: str = ""
@@ -92,11 +94,14 @@ class Embedded:
         Probability of background (0) and of each semantic class; of no, one, two... objects with several layers.
     seeds : SeedMap or None
         What the model says of the masks that pixels would grow, if it says anything.
+    classes : tuple of str
+        Names of the semantic classes, from class 1 on; empty where there is but the foreground.
     """
 
     embedding: torch.Tensor
     probability: torch.Tensor
     seeds: SeedMap | None = None
+    classes: tuple[str, ...] = ()
 
     @property
     def layers(self) -> int:
@@ -164,7 +169,8 @@ class Model:
         with enough_memory(advice), torch.inference_mode(), self._autocast():
             image = torch.from_numpy(np.ascontiguousarray(patch, dtype=np.float32)).to(self.device)[None]
             output = self.network(image)
-            return Embedded(output.embedding[0], torch.softmax(output.logits[0], dim=0), self._seed_map(output))
+            probability = torch.softmax(output.logits[0], dim=0)
+            return Embedded(output.embedding[0], probability, self._seed_map(output), self.card.classes)
 
     def _seed_map(self, output: Output) -> SeedMap | None:
         if output.seeds is None:

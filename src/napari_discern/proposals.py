@@ -124,10 +124,10 @@ def score_proposals(
         inside = embedded.foreground(settings.foreground_threshold, settings.overlap_threshold)
         for alpha, step in steps.items():
             proposals = step.propose(embedded.embedding, inside, embedded.seeds)
-            every[alpha].append(_scored(proposals, window.truth, own.overlap)[1])
+            every[alpha].append(_scored(proposals, window.truth, own.overlap, embedded.classes)[1])
             if alpha == own.diversity:
                 for number in numbers:
-                    some[number].append(_scored(proposals.first(number), window.truth, own.overlap))
+                    some[number].append(_scored(proposals.first(number), window.truth, own.overlap, embedded.classes))
         yield Progress("proposals", done, len(data))
     return ProposalScores(
         {alpha: {t: mean_average_precision(every[alpha], t) for t in THRESHOLDS} for alpha in alphas},
@@ -138,8 +138,11 @@ def score_proposals(
     )
 
 
-def detections(proposals: Proposals, truth: Instances) -> Detections:
-    """How the masks of proposals lie on the true objects; a pixel of several layers counts once."""
+def detections(proposals: Proposals, truth: Instances, classes: Sequence[str] = ()) -> Detections:
+    """How the masks of proposals lie on the true objects; a pixel of several layers counts once.
+
+    `classes` are the names of those that are told apart; a true object of no such class is of class 0.
+    """
     proposal, element, _ = (part.cpu().numpy() for part in proposals.members)
     size = int(np.prod(truth.shape))
     pixel = np.flatnonzero(proposals.elements.foreground.cpu().numpy())[element] % size
@@ -151,12 +154,15 @@ def detections(proposals: Proposals, truth: Instances) -> Detections:
     shared = both[:, 1:]
     iou = shared / np.maximum(areas[:, None] + truth.areas - shared, 1)
     kind, confidence = proposals.kind.cpu().numpy(), proposals.confidence.double().cpu().numpy()
-    return Detections(confidence, iou, kind, np.ones(truth.n, np.int64))
+    true_kind = truth.class_numbers(classes) if classes else np.ones(truth.n, np.int64)
+    return Detections(confidence, iou, kind, true_kind)
 
 
-def _scored(proposals: Proposals, truth: Instances, overlap: float) -> tuple[Detections, Detections]:
+def _scored(
+    proposals: Proposals, truth: Instances, overlap: float, classes: Sequence[str]
+) -> tuple[Detections, Detections]:
     """All masks, and those of them that are objects of their own."""
-    kept, seen = proposals.ranks(overlap) > 0, detections(proposals, truth)
+    kept, seen = proposals.ranks(overlap) > 0, detections(proposals, truth, classes)
     return seen, Detections(seen.confidence[kept], seen.iou[kept], seen.kind[kept], seen.true_kind)
 
 

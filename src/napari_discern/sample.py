@@ -79,12 +79,15 @@ class Example:
         Its normalisation.
     layers : int
         How many objects may share a pixel.
+    classes : tuple of str
+        Names of the semantic classes to be told apart, if any; only where objects do not share pixels.
     """
 
     image: Image
     truth: Instances
     scaling: Scaling
     layers: int = 1
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.image.spatial_shape != self.truth.shape:
@@ -95,16 +98,26 @@ class Example:
 
     @cached_property
     def targets(self) -> np.ndarray:
-        """The objects of each pixel, and how many there are, int32 (L + 1, \\*S).
+        """The objects of each pixel, and how many there are or of which class, int32 (L + 1, \\*S).
 
         Of a pixel that more than L objects share it is unknown which they are: one embedding cannot be two. Where
         nothing is known, so is all.
         """
+        stacked = stack_objects(self.truth, self.layers)
         number = np.minimum((self.truth.planes > 0).sum(axis=0, dtype=np.int32), self.layers)
-        targets = np.concatenate([stack_objects(self.truth, self.layers), number[None]])
+        targets = np.concatenate([stacked, (self.class_of[stacked[0]] if self.classes else number)[None]])
         if self.truth.known is not None:
             targets[:, ~(self.truth.known | self.truth.foreground)] = UNKNOWN
         return targets
+
+    @cached_property
+    def class_of(self) -> np.ndarray:
+        """Number of the class of each object, from 1 on, int32 (N + 2,); of the background 0, last of the unknown.
+
+        An object whose class is not named here is of an unknown one.
+        """
+        numbers = self.truth.class_numbers(self.classes)
+        return np.concatenate([[0], np.where(numbers > 0, numbers, UNKNOWN), [UNKNOWN]]).astype(np.int32)
 
     @cached_property
     def pieces(self) -> list[tuple[int, tuple[slice, ...], np.ndarray]]:
@@ -145,7 +158,7 @@ class Batch:
     labels : int64 tensor of shape (B, \\*S), or (B, L, \\*S) with L > 1 layers
         Objects; see `Example.targets`.
     classes : int64 tensor of shape (B, \\*S)
-        How many objects lie on a pixel.
+        How many objects lie on a pixel; or its semantic class, where several are told apart.
     """
 
     image: torch.Tensor

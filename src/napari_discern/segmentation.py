@@ -16,12 +16,12 @@ import numpy as np
 from napari_discern.clustering import margins
 from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
-from napari_discern.instances import Instances
+from napari_discern.instances import CHANCE, Instances, settle_classes
 from napari_discern.model import Card, Embedded, Model, find_objects
 from napari_discern.normalise import Scaling
 from napari_discern.progress import Progress, Steps, part_of
 from napari_discern.recipe import Recipe
-from napari_discern.tiles import Bank, Grid, join
+from napari_discern.tiles import EXTENTS, Bank, Grid, join
 
 log = logging.getLogger(__name__)
 Measures: TypeAlias = dict[str, np.ndarray]
@@ -109,7 +109,7 @@ def embed(image: Image, model: Model, recipe: Recipe) -> Embedded:
 
 
 def measure(embedded: Embedded, layers: np.ndarray) -> Measures:
-    """Columns of the objects' table that the embedding gives: score, spread and gap; see `Margins`.
+    """Columns of the objects' table that the model gives: score, spread and gap (see `Margins`), chances of classes.
 
     Parameters
     ----------
@@ -117,7 +117,19 @@ def measure(embedded: Embedded, layers: np.ndarray) -> Measures:
         As `find_objects` gives them.
     """
     found = margins(embedded.embedding, layers if embedded.layers > 1 else layers[0])
-    return {"score": found.score, "spread": found.spread, "gap": found.gap}
+    return {"score": found.score, "spread": found.spread, "gap": found.gap, **_chances(embedded, layers)}
+
+
+def _chances(embedded: Embedded, layers: np.ndarray) -> Measures:
+    """Of each object the mean probability of each semantic class over its pixels, being an object's at all."""
+    if not embedded.classes:
+        return {}
+    labels = layers[0].ravel()
+    number = np.bincount(labels)[1:]
+    each = embedded.probability[1:].flatten(1).double().cpu().numpy()
+    each /= each.sum(axis=0).clip(1e-9)
+    sums = (np.bincount(labels, chance, len(number) + 1)[1:] for chance in each)
+    return {f"{CHANCE}{name}": total / number for name, total in zip(embedded.classes, sums, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -152,7 +164,7 @@ class Patches:
 def _whole(patches: Patches, model: Model, recipe: Recipe) -> Steps[Instances]:
     """The objects of a region that fits in one tile."""
     labels, measures = yield from part_of(find_in_patch(patches.read(), model, recipe), "segment", 0, 1, 1)
-    return Instances.from_layers(labels, measures=measures)
+    return Instances.from_layers(labels, measures=settle_classes(measures))
 
 
 def _tiled(
@@ -167,7 +179,8 @@ def _tiled(
             bank.write(number, *(yield from part_of(finding, "segment", number, 1, steps)))
         joined = yield from part_of(join(bank, recipe.min_size), "segment", len(bank.grid), JOINING, steps)
         objects = joined.objects
-        return Instances(joined.labels(), measures={name: objects[name] for name in ("score", "spread", "gap")})
+        measured = {name: values for name, values in objects.items() if name not in EXTENTS}
+        return Instances(joined.labels(), measures=settle_classes(measured))
 
 
 def find_in_patch(patch: np.ndarray, model: Model, recipe: Recipe) -> Steps[tuple[np.ndarray, Measures]]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_discern.batch.plan import Plan
-from napari_discern.instances import names_of_partners
-from napari_discern.tiles import Joined
+from napari_discern.instances import names_of_partners, settle_classes
+from napari_discern.tiles import EXTENTS, Joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,10 +183,5 @@ def table_of(joined: Joined, plan: Plan, place: dict[str, int], first: int, spac
     columns["overlap_area"] = objects["overlap"].astype(np.int64)
     columns["overlaps_with"] = names_of_partners(joined.n, joined.partners, first)
     columns["seen_whole"] = objects["cut"] == 0
-    known = {"seen", "own", "cut", "overlap"}
-    columns |= {
-        name: values
-        for name, values in objects.items()
-        if name not in known and name[:4] not in ("sum_", "min_", "max_")
-    }
+    columns |= settle_classes({name: values for name, values in objects.items() if name not in EXTENTS})
     return pd.DataFrame(columns)

@@ -16,7 +16,7 @@ from napari_discern.fields import merge
 from napari_discern.gui.colours import colouring, neighbours
 from napari_discern.gui.layers import Source
 from napari_discern.gui.session import Session
-from napari_discern.instances import Instances
+from napari_discern.instances import Instances, settle_classes
 from napari_discern.model import Embedded, Model, find_objects
 from napari_discern.progress import Progress, Steps, part_of
 from napari_discern.recipe import Recipe
@@ -62,7 +62,7 @@ class Found:
         labels = find_objects(embedded, recipe)
         image, measures = wish.source.image(wish.places[0]), measure(embedded, labels) if measured else {}
         where = {"axes": image.spatial_axes, "spacing": image.spacing, "unit": image.unit}
-        objects = Instances.from_layers(labels, measures=measures, **where)
+        objects = Instances.from_layers(labels, measures=settle_classes(measures), **where)
         return cls(wish, recipe, (objects,), embedded).ready()
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:

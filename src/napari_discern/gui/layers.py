@@ -12,7 +12,7 @@ import numpy as np
 from napari_discern.errors import BadArgument
 from napari_discern.gui.planes import Planes
 from napari_discern.image import Image
-from napari_discern.instances import Instances
+from napari_discern.instances import CLASS, Instances
 from napari_discern.model import Tone
 
 if TYPE_CHECKING:
@@ -204,7 +204,22 @@ def read_labels(layer: Labels, place: Sequence[int] = (), viewer: ViewerModel | 
     if viewer is not None:
         Planes.of(layer).leave(viewer)
     planes = np.stack([np.asarray(pixels(one)[tuple(place)]) for one in Planes.of(layer).layers])
-    return Instances.from_painted(planes, spacing=tuple(abs(float(s)) or 1.0 for s in layer.scale[1 - planes.ndim :]))
+    spacing = tuple(abs(float(s)) or 1.0 for s in layer.scale[1 - planes.ndim :])
+    return Instances.from_painted(planes, spacing=spacing, measures=classes_of(layer, planes))
+
+
+def classes_of(layer: Labels, planes: np.ndarray) -> dict[str, np.ndarray]:
+    """The column `class` of the layer's features for the objects of its label planes, "" where it has none.
+
+    Rows belong to ids by the column `index`, or else by their place, as napari has it.
+    """
+    features = layer.features
+    if CLASS not in features:
+        return {}
+    index = features["index"] if "index" in features else range(len(features))
+    named = dict(zip(index, features[CLASS].fillna("").astype(str).str.strip(), strict=True))
+    ids = np.unique(planes[planes > 0])
+    return {CLASS: np.array([named.get(label, "") for label in ids.tolist()], dtype=str)}
 
 
 class Look(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 from napari_discern import io
 from napari_discern.errors import BadArgument
 from napari_discern.gui.checked import Checked
-from napari_discern.gui.layers import RECIPE, Source, pixels
+from napari_discern.gui.layers import RECIPE, Source, classes_of, pixels
 from napari_discern.gui.planes import Planes
 from napari_discern.image import Image
 from napari_discern.instances import Instances
@@ -116,7 +116,8 @@ def from_layers(
         known = covered if sure is None else covered | sure[place]
         whole = source.image(place)
         part = Image(_Part(whole, box), "c" + whole.spatial_axes, whole.spacing, whole.unit, whole.name)
-        pairs.append((part, Instances.from_painted(here, spacing=whole.spacing, unit=whole.unit, known=known)))
+        where = {"spacing": whole.spacing, "unit": whole.unit, "measures": classes_of(labels, here)}
+        pairs.append((part, Instances.from_painted(here, known=known, **where)))
     if not pairs:
         raise BadArgument(
             f"nothing is labelled on layer {labels.name!r}. Paint a few objects, or correct a result, first."

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.io import coco, npy, omezarr, picture, tiff
+from napari_discern.io import classes, coco, npy, omezarr, picture, tiff
 from napari_discern.io.atomic import atomic
 from napari_discern.io.reading import Readable, is_remote, located, reading
 
@@ -148,17 +148,20 @@ def read_instances(path: Readable) -> Instances:
     `STEM.masks.tif`, or one that `write_masks` made. `STEM.planes.tif` holds label planes, in which an id is one
     object, `STEM.coco.json` polygons or run lengths. Any other TIFF of pages is a volume of labels.
 
+    If a table `STEM.csv` with the columns `label` and `class` lies beside the file, the objects have these classes.
+
     Raises
     ------
     BadFile
         If the file is missing, empty, damaged, of an unknown suffix; or holds colours, floats, negative ids,
-        or an empty mask.
+        or an empty mask; or the table has not a row for each object.
     """
     path = Path(path)
     with reading(path):
         _check_there(path)
         instances: Instances = _find(path, "read_instances")(path)
-    return instances
+    table = path.with_name(f"{stem(path)}.csv")
+    return classes.give(instances, table) if table.is_file() else instances
 
 
 def write_image(path: Readable, image: Image, overwrite: bool = False) -> None:

@@ -29,6 +29,8 @@ class Contingency:
         Pixels that bear several true objects, and those of them that bear several found ones.
     size : int
         Pixels of the image.
+    found_classes, truth_classes : str (F,), (T,), optional
+        Semantic class of each object, "" where it is not known.
     """
 
     pairs: np.ndarray
@@ -41,6 +43,8 @@ class Contingency:
     truth_overlap: int = 0
     shared_overlap: int = 0
     size: int = 0
+    found_classes: np.ndarray | None = None
+    truth_classes: np.ndarray | None = None
 
     @property
     def n_found(self) -> int:
@@ -51,6 +55,14 @@ class Contingency:
     def n_truth(self) -> int:
         """Number of true objects."""
         return len(self.truth_areas)
+
+    def classes_of(self, rows: np.ndarray) -> np.ndarray:
+        """Found and true class of pairs, by their rows, str (M, 2); without those whose true class is not known."""
+        if self.found_classes is None or self.truth_classes is None:
+            return np.zeros((0, 2), str)
+        found, truth = (self.pairs[rows] - 1).T
+        named = np.stack([self.found_classes[found], self.truth_classes[truth]], axis=1)
+        return np.asarray(named[named[:, 1] != ""])
 
     @property
     def summed_areas(self) -> np.ndarray:
@@ -105,6 +117,8 @@ def compare(found: Instances, truth: Instances) -> Contingency:
         truth_overlap=int((truth.shared & known).sum()),
         shared_overlap=int((truth.shared & found.shared & known).sum()),
         size=int(known.sum()),
+        found_classes=found.classes,
+        truth_classes=truth.classes,
     )
 
 
@@ -112,7 +126,10 @@ def _within(found: Instances, known: np.ndarray) -> Instances:
     """The objects of which at least half the pixels are known."""
     there = np.bincount(found.planes[:, known].ravel(), minlength=found.n + 1)
     dropped = np.flatnonzero(2 * there[1:] < found.areas) + 1
-    return Instances.from_planes(np.where(np.isin(found.planes, dropped), 0, found.planes).astype(np.uint32))
+    planes = np.where(np.isin(found.planes, dropped), 0, found.planes).astype(np.uint32)
+    return Instances.from_planes(
+        planes, measures={name: np.delete(v, dropped - 1) for name, v in found.measures.items()}
+    )
 
 
 def _shared(found: np.ndarray, truth: np.ndarray, n_truth: int) -> tuple[np.ndarray, np.ndarray]:

@@ -47,13 +47,17 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers under "mean", "pooled" and "images"; for their keys see `Figures`.
 
+        Where classes are known there is "class_accuracy" as well.
+
         DiC keeps its sign in "images" and "pooled"; in "mean" it is the mean of ``|DiC|``.
         """
         images = [
             {"name": name, **score.figures(), "n_found": score.n_found, "n_truth": score.n_truth}
             for name, score in self.scores.items()
         ]
-        return {"mean": self.mean, "pooled": self.pooled.figures(), "images": images}
+        pooled = self.pooled
+        classes = {"class_accuracy": pooled.class_accuracy} if pooled.classed else {}
+        return {"mean": self.mean, "pooled": pooled.figures(), **classes, "images": images}
 
     def to_json(self) -> str:
         """The same as JSON text."""
@@ -65,7 +69,14 @@ class Report:
         pooled = self.pooled
         last = [["mean", "", "", *_cells(self.mean, ".2f")], ["pooled", *_counts(pooled), *_cells(pooled.figures())]]
         table = _aligned(["image", "found", "truth", *HEADINGS], [images, last], left=1)
-        return f"{table}{CAPTION}\n{self._sharing()}"
+        return f"{table}{CAPTION}\n{self._sharing()}{self._classes()}"
+
+    def _classes(self) -> str:
+        """A line on the classes of the objects; "" where none are known."""
+        pooled = self.pooled
+        if not pooled.classed:
+            return ""
+        return f"classes: {pooled.class_accuracy:.3f} of {pooled.classed} matched objects are of the right one\n"
 
     def _sharing(self) -> str:
         """A line on the objects that share pixels; "" where none do."""

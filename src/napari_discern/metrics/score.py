@@ -56,6 +56,8 @@ class Score:
         Pixels covered by found objects, by true ones, by both.
     sharing : Sharing
         What else is to be said of objects that share pixels.
+    classed, right_class : int
+        Pairs matched above 0.5 whose true class is known, and those of them that were found to be of it.
     """
 
     n_found: int
@@ -69,6 +71,13 @@ class Score:
     truth_foreground: int
     shared_foreground: int
     sharing: Sharing = field(default_factory=Sharing)
+    classed: int = 0
+    right_class: int = 0
+
+    @property
+    def class_accuracy(self) -> float:
+        """Share of the objects matched above 0.5, of those whose class is known, that are of the right class."""
+        return self.right_class / self.classed if self.classed else float("nan")
 
     @property
     def fp(self) -> dict[float, int]:
@@ -168,12 +177,14 @@ def score(found: Instances, truth: Instances) -> Score:
 def score_of(table: Contingency) -> Score:
     """The score that follows from a contingency table."""
     found, truth = table.pairs.T - 1
+    matched = match(table, 0.5)
+    named = table.classes_of(matched)
     halved = 2 * table.shared > table.truth_areas[truth]
     return Score(
         n_found=table.n_found,
         n_truth=table.n_truth,
         tp={t: len(match(table, t)) for t in THRESHOLDS},
-        iou_sum=float(table.iou[match(table, 0.5)].sum()),
+        iou_sum=float(table.iou[matched].sum()),
         found_dice_sum=_best_sum(found, table.dice, table.n_found),
         truth_dice_sum=_best_sum(truth, table.dice, table.n_truth),
         seg_sum=_best_sum(truth, np.where(halved, table.iou, 0), table.n_truth),
@@ -181,6 +192,8 @@ def score_of(table: Contingency) -> Score:
         truth_foreground=table.truth_foreground,
         shared_foreground=table.shared_foreground,
         sharing=sharing_of(table),
+        classed=len(named),
+        right_class=int(np.sum(named[:, 0] == named[:, 1])),
     )
 
 
@@ -215,6 +228,8 @@ def pool(scores: Sequence[Score]) -> Score:
         truth_foreground=sum(s.truth_foreground for s in scores),
         shared_foreground=sum(s.shared_foreground for s in scores),
         sharing=pooled([s.sharing for s in scores]),
+        classed=sum(s.classed for s in scores),
+        right_class=sum(s.right_class for s in scores),
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from napari_discern.image import Image
-from napari_discern.instances import Instances
+from napari_discern.instances import CLASS, Instances
 from napari_discern.synthetic.outline import body
 from napari_discern.synthetic.packing import Packed, pack, scatter
 from napari_discern.synthetic.scene import Scene
@@ -16,6 +17,8 @@ from napari_discern.synthetic.texture import add_noise, blur, digitise, field, r
 
 TOP = 4095
 """Full scale of the camera: 12 bit."""
+ROUND, LONG = (1.0, 1.3), (1.45, 1.75)
+"""Roots of how many times as long as wide cells are."""
 
 
 class Cells(Scene):
@@ -37,6 +40,8 @@ class Cells(Scene):
     """Largest radius of a cell."""
     crowding: float = Field(0.8, ge=0.0, le=1.0)
     """Probability that a cell is put against the others rather than anywhere free."""
+    elongated: float = Field(0.0, ge=0.0, le=1.0)
+    """Share of the cells that are two to three times as long as wide. With 0 there are no classes, else two."""
     irregularity: float = Field(0.12, ge=0.0, le=0.3)
     """How far the rim goes in and out, as a share of the radius."""
     blur: float = Field(1.2, ge=0.0, le=20.0, json_schema_extra={"unit": "px"})
@@ -50,13 +55,25 @@ class Cells(Scene):
         shape = (self.size, self.size)
         radii = rng.uniform(self.smallest, self.largest, self._count(rng))
         centres, placed = scatter(rng, radii, np.array(shape, float), 0.85, self.crowding)
+        long = rng.random(len(placed)) < self.elongated if self.elongated else np.zeros(len(placed), bool)
         packed = pack(
-            shape, [body(rng, shape, c, r, self.irregularity) for c, r in zip(centres, radii[placed], strict=True)]
+            shape,
+            [
+                body(rng, shape, c, r, self.irregularity, LONG if is_long else ROUND)
+                for c, r, is_long in zip(centres, radii[placed], long, strict=True)
+            ],
         )
         light = blur(self._light(rng, packed, len(placed)), self.blur)
         light += 0.05 + 0.02 * field(rng, shape, 90.0)
         picture = digitise(add_noise(rng, light, self.noise, self.photons), TOP, np.uint16)
-        return Image(picture, "yx", name=name), Instances.from_planes(packed.labels[None], self.least_visible)
+        return Image(picture, "yx", name=name), self._truth(packed.labels, long)
+
+    def _truth(self, labels: np.ndarray, long: np.ndarray) -> Instances:
+        truth = Instances.from_planes(labels[None], self.least_visible)
+        if not self.elongated:
+            return truth
+        visible = np.bincount(labels.ravel(), minlength=len(long) + 1)[1:] >= self.least_visible
+        return replace(truth, measures={CLASS: np.where(long[visible], "elongated", "round")})
 
     def _light(self, rng: np.random.Generator, packed: Packed, n: int) -> np.ndarray:
         """Light that leaves the cells, full scale 1, before blur and noise."""

@@ -55,15 +55,23 @@ def random_waves(rng: np.random.Generator, heights: np.ndarray) -> np.ndarray:
 
 
 def body(
-    rng: np.random.Generator, shape: tuple[int, ...], centre: np.ndarray, radius: float, irregularity: float
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    centre: np.ndarray,
+    radius: float,
+    irregularity: float,
+    stretch: tuple[float, float] = (1.0, 1.3),
 ) -> tuple[Box, np.ndarray]:
-    """A roundish cell of random shape: its box, and how far each pixel lies between its centre (0) and its rim (1)."""
-    stretch, angle = rng.uniform(1.0, 1.3), rng.uniform(0.0, np.pi)
+    """A roundish cell of random shape: its box, and how far each pixel lies between its centre (0) and its rim (1).
+
+    It is as many times as long as wide as the square of a number between those of `stretch`.
+    """
+    longer, angle = rng.uniform(*stretch), rng.uniform(0.0, np.pi)
     waves = random_waves(rng, irregularity * np.array([0.0, 1.0, 0.8, 0.5, 0.3]))
-    reach = radius * 1.3 * (1.0 + 2.6 * irregularity)
+    reach = radius * stretch[1] * (1.0 + 2.6 * irregularity)
     box = box_around(centre - reach, centre + reach, shape)
     dy, dx = offsets(box, centre)
     cos, sin = np.cos(angle), np.sin(angle)
-    outline = Outline(radius * stretch, radius / stretch, waves)
+    outline = Outline(radius * longer, radius / longer, waves)
     from_centre, to_rim = outline.distance(dx * cos + dy * sin, dy * cos - dx * sin)
     return box, from_centre / to_rim

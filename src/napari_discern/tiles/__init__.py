@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from napari_discern.tiles.bank import Bank, Found
+from napari_discern.tiles.bank import EXTENTS, Bank, Found
 from napari_discern.tiles.grid import Box, Grid, sides
 from napari_discern.tiles.joining import Compared, Joined, join, lay
 from napari_discern.tiles.seams import Seam, compare
 
-__all__ = ["Bank", "Box", "Compared", "Found", "Grid", "Joined", "Seam", "compare", "join", "lay", "sides"]
+__all__ = ["EXTENTS", "Bank", "Box", "Compared", "Found", "Grid", "Joined", "Seam", "compare", "join", "lay", "sides"]

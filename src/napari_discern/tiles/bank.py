@@ -28,6 +28,8 @@ LABELS, OBJECTS = "labels.zarr", "objects.npz"
 
 CHUNK = {2: 256, 3: 64}
 """Side of a chunk of a tile's labels, in pixels; seams are read without the rest of the tile."""
+EXTENTS = {"seen", "own", "cut", "overlap"} | {f"{what}_{a}" for what in ("sum", "min", "max") for a in "zyx"}
+"""Columns that a bank finds out itself."""
 Table = Mapping[str, np.ndarray]
 """Columns of equal length by name, a row an object."""
 
