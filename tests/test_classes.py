@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from stubs import LINEAR, discs
 
 from napari_discern import io
+from napari_discern.architecture import Architecture
 from napari_discern.backbones import SegResNet
 from napari_discern.errors import BadFile
 from napari_discern.image import Image
@@ -17,7 +19,7 @@ from napari_discern.instances import CHANCE, Instances, settle_classes
 from napari_discern.learning import train
 from napari_discern.metrics import Report, score
 from napari_discern.metrics.score import pool
-from napari_discern.model import Embedded, Model, Settings
+from napari_discern.model import Card, Embedded, Model, Settings
 from napari_discern.progress import run
 from napari_discern.recipe import Recipe
 from napari_discern.sample import Augmentation, Example
@@ -171,3 +173,8 @@ def test_elongated_cells_are_a_class() -> None:
             boxes[truth.classes[label - 1]].append(float(np.sqrt(spread[1] / spread[0])))
     assert np.median(boxes["round"]) < 1.6 < 1.9 < np.median(boxes["elongated"])
     assert Cells()(3)[1].classes is None
+
+
+def test_a_card_names_as_many_classes_as_its_network_has() -> None:
+    with pytest.raises(ValidationError, match="2 names do not fit a network of 3 classes"):
+        Card(classes=("a", "b"), architecture=Architecture(classes=3))

@@ -57,6 +57,8 @@ def candidates(kind: Any) -> Iterator[Any]:
     """Values of a type; not all need to lie within the bounds of a field."""
     if get_origin(kind) is Literal:
         yield from get_args(kind)
+    elif get_origin(kind) is tuple and str in get_args(kind):
+        yield ("with space, and comma",)
     elif get_origin(kind) is tuple:
         yield from ((0.5, 2.0), (0.25, 0.75), (3.0, 1.0, 0.25), (4, 5, 6))
     elif get_origin(kind) is dict:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from napari_discern.architecture import Architecture
 from napari_discern.clustering import Clustering, MeanShift, SeedMap
@@ -81,6 +81,12 @@ class Card(Params):
     """Scores on the validation images."""
     weights_sha256: str = ""
     """SHA-256 of the weights file, hexadecimal."""
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.classes and len(self.classes) != self.architecture.classes:
+            raise ValueError(f"{len(self.classes)} names do not fit a network of {self.architecture.classes} classes")
+        return self
 
 
 @dataclass(frozen=True)
