@@ -45,6 +45,7 @@ from napari_discern.batch import (
     plan,
     sources,
 )
+from napari_discern.batch import report as report_module
 from napari_discern.batch.crew import Alone
 from napari_discern.batch.estimate import Trial
 from napari_discern.batch.settings import bytes_of
@@ -126,6 +127,20 @@ def test_the_table_has_the_class_of_each_object_over_all_tiles(tmp_path: Path) -
     assert table["class"].tolist() == np.where(odd, "bright", "dim").tolist()
     assert np.allclose(table["confidence"], 0.8)
     assert not any(name.startswith(CHANCE) for name in table)
+
+
+def test_tables_are_the_same_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With halos that are too small, so that much is to be said of the seams."""
+    written = []
+    for part in (1_000_000, 7):
+        monkeypatch.setattr(report_module, "PART", part)
+        path = make(tmp_path / f"{part}.ome.zarr", bright())
+        label(path, recipe={"halo": 2})
+        files = ("tables/objects/table.csv", "labels/objects/seams.csv", "labels/objects/seams.json")
+        written.append([(path / file).read_text().replace(path.name, "") for file in files])
+    assert written[0] == written[1]
+    assert written[0][0].count("\n") > 2 * 7
+    assert written[0][1].count("\n") > 2 * 7
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
@@ -483,6 +498,7 @@ sys.path[:0] = {paths!r}
 from pathlib import Path
 import test_batch
 from napari_discern.batch import workplace, output, Job, label_volume
+from napari_discern.batch import report as report_module
 from napari_discern.batch.crew import Alone
 from napari_discern.tiles import bank
 
@@ -609,7 +625,7 @@ def test_what_is_no_amount_of_memory(text: str) -> None:
 def test_to_go_on_with_what_is_done_is_no_mistake(volume: Path) -> None:
     report = label(volume)
     again = label(volume, resume=True, finder=Counting())
-    assert (again.objects, again.events) == (report.objects, report.events)
+    assert (again.objects, list(again.events)) == (report.objects, list(report.events))
 
 
 def test_what_another_program_has_made_stays(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from napari.layers import Labels, Points
 from stubs import Bright, balls, same_partition
 
 from napari_discern import io
-from napari_discern.batch import Event, Report
+from napari_discern.batch import Event, Events, Report
 from napari_discern.gui.batch import seams_layer
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.session import Session
@@ -96,9 +96,9 @@ def test_settings_are_remembered(panel: Any, viewer: Any, volume: Path, qtbot: A
 
 def test_points_where_something_should_be_looked_at() -> None:
     events = (Event("joined", (1.0, 2.0), 3), Event("apart", (4.0, 5.0), 6), Event("cut", (7.0, 8.0), 9))
-    layer = seams_layer(Report(Path("x"), "objects", "yx", 9, 4, events), (0.5, 0.5))
+    layer = seams_layer(Report(Path("x"), "objects", "yx", 9, 4, Events.of(events, 2)), (0.5, 0.5))
     assert isinstance(layer, Points)
     assert layer.data.tolist() == [[4, 5], [7, 8]]
     assert layer.features["kind"].tolist() == ["apart", "cut"]
     assert len({str(symbol) for symbol in layer.symbol}) == 2  # not by colour alone
-    assert seams_layer(Report(Path("x"), "objects", "yx", 9, 4, events[:1]), (0.5, 0.5)) is None
+    assert seams_layer(Report(Path("x"), "objects", "yx", 9, 4, Events.of(events[:1], 2)), (0.5, 0.5)) is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,15 +120,28 @@ def create(workplace: Workplace, planes: int, largest: int) -> Target:
     return Target(tuple(paths), axes, spatial)
 
 
-def finish(workplace: Workplace, planes: int, table: pd.DataFrame) -> None:
-    """Build the pyramids of the labels, and write the table beside them."""
+def finish(workplace: Workplace, planes: int, tables: Iterable[pd.DataFrame]) -> None:
+    """Build the pyramids of the labels, and write the table beside them, part by part; there is one part at least."""
     plan = workplace.plan
     frame = ngio.open_ome_zarr_container(workplace.result)
     for name in names_of(plan.label_name, planes):
         frame.get_label(name).consolidate(mode="auto")
-    features = ngio.tables.FeatureTable(table.set_index("label"), reference_label=plan.label_name)
+    parts = iter(tables)
+    features = ngio.tables.FeatureTable(next(parts).set_index("label"), reference_label=plan.label_name)
     frame.add_table(plan.label_name, features, backend="csv")
+    _append(workplace.result / "tables" / plan.label_name / "table.csv", parts)
     _set_mark(workplace.result / "tables" / plan.label_name, workplace)
+
+
+def _append(path: Path, tables: Iterable[pd.DataFrame]) -> None:
+    """Add rows to a table that ngio has written, as it writes them: its own way takes all at once."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    with path.open("ab") as file:
+        for table in tables:
+            rows = pa.Table.from_pandas(table, preserve_index=False)
+            csv.write_csv(rows, file, csv.WriteOptions(include_header=False))
 
 
 def publish(workplace: Workplace, planes: int, overwrite: bool, extras: Sequence[Path]) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
 from napari_discern.batch.plan import Plan
 from napari_discern.instances import names_of_partners, settle_classes
-from napari_discern.tiles import EXTENTS, Joined
+from napari_discern.tiles import EXTENTS, Joined, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,10 +27,14 @@ WORDS = {
     "cut": "larger than the halo",
     "failed": "tiles failed",
 }
+KINDS = tuple(WORDS)  # as of seams, and then more
+DIGITS = 2
+"""Digits of a place, in pixels, that are told."""
+PART = 100_000
+"""Rows that are put together at a time."""
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened at a place.
 
     Attributes
@@ -52,6 +56,74 @@ class Event:
     text: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Events(Sequence[Event]):
+    """Many of them as columns, since a large volume has millions; a row is an `Event`.
+
+    Attributes
+    ----------
+    kind : uint8 array of shape (K,)
+        Index in `WORDS`.
+    place : float32 array of shape (K, axes)
+    label, other : int64 array of shape (K,)
+    texts : mapping of int to str
+        By row, where there is one.
+    """
+
+    kind: np.ndarray
+    place: np.ndarray
+    label: np.ndarray
+    other: np.ndarray
+    texts: Mapping[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, events: Sequence[Event], axes: int) -> Events:
+        """Events as columns."""
+        texts = {row: event.text for row, event in enumerate(events) if event.text}
+        kind = np.array([KINDS.index(event.kind) for event in events], np.uint8)
+        place = np.array([event.place for event in events], np.float32).reshape(-1, axes)
+        label, other = (np.array([getattr(event, name) for event in events], np.int64) for name in ("label", "other"))
+        return cls(kind, place, label, other, texts)
+
+    @classmethod
+    def chained(cls, tables: Sequence[Events], axes: int) -> Events:
+        """Several of them, one after another."""
+        every = (cls.of((), axes), *tables)
+        kind, place, label, other = (
+            np.concatenate([getattr(table, name) for table in every]) for name in ("kind", "place", "label", "other")
+        )
+        starts = np.cumsum([0, *map(len, every)]).tolist()
+        texts = {start + row: text for start, t in zip(starts, every, strict=False) for row, text in t.texts.items()}
+        return cls(kind, place, label, other, texts)
+
+    def taken(self, rows: np.ndarray) -> Events:
+        """Some of the rows, by index."""
+        texts = {at: self.texts[row] for at, row in enumerate(rows.tolist()) if row in self.texts} if self.texts else {}
+        return Events(self.kind[rows], self.place[rows], self.label[rows], self.other[rows], texts)
+
+    @property
+    def once(self) -> Events:
+        """Each kind of event once an object, or pair of objects: the first of them."""
+        order = np.lexsort((self.other, self.label, self.kind))  # stable
+        rows = np.stack([self.kind[order], self.label[order], self.other[order]])
+        new = np.concatenate([[True], (rows[:, 1:] != rows[:, :-1]).any(axis=0)])[: len(order)]
+        return self.taken(np.sort(order[new]))
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    @overload
+    def __getitem__(self, row: int) -> Event: ...
+    @overload
+    def __getitem__(self, row: slice) -> Events: ...
+    def __getitem__(self, row: int | slice) -> Event | Events:
+        if isinstance(row, slice):
+            return self.taken(np.arange(len(self))[row])
+        place = tuple(round(along, DIGITS) for along in self.place[row].tolist())
+        text = self.texts.get(range(len(self))[row], "")
+        return Event(KINDS[self.kind[row]], place, int(self.label[row]), int(self.other[row]), text)
+
+
 @dataclass(frozen=True)
 class Report:
     """What became of a volume.
@@ -66,7 +138,7 @@ class Report:
         Axes of the places.
     objects, tiles : int
         How many there are.
-    events : tuple of Event
+    events : Events
         What happened at seams, and to tiles that could not be done.
     seconds : float
         How long it took.
@@ -77,17 +149,17 @@ class Report:
     axes: str
     objects: int
     tiles: int
-    events: tuple[Event, ...] = ()
+    events: Events
     seconds: float = field(default=0.0, compare=False)
 
     def count(self, kind: str) -> int:
         """How many events of a kind there are."""
-        return sum(event.kind == kind for event in self.events)
+        return int(np.count_nonzero(self.events.kind == KINDS.index(kind)))
 
     @property
     def suspicious(self) -> list[Event]:
         """What should be looked at."""
-        return [event for event in self.events if event.kind in SUSPICIOUS]
+        return list(self.events.taken(np.flatnonzero(np.isin(self.events.kind, [*map(KINDS.index, SUSPICIOUS)]))))
 
     @property
     def line(self) -> str:
@@ -101,36 +173,39 @@ class Report:
             ]
         )
 
-    def to_json(self) -> str:
-        """The report as JSON, but for how long it took."""
+    def json(self) -> Iterator[str]:
+        """The report as JSON in parts, but for how long it took."""
         stated: dict[str, Any] = {
             "volume": self.volume.name, "label_name": self.label_name, "objects": self.objects, "tiles": self.tiles,
             "counts": {kind: self.count(kind) for kind in WORDS}, "axes": list(self.axes),
-            "events": [asdict(event) for event in self.events],
         }  # fmt: skip
-        return json.dumps(stated, indent=1)
+        yield json.dumps(stated, indent=1).removesuffix("\n}") + ',\n "events": ['
+        for row, event in enumerate(self.events):
+            yield (",\n  " if row else "\n  ") + json.dumps(event._asdict())
+        yield "\n ]\n}\n"
 
     @classmethod
     def from_json(cls, text: str, volume: Path) -> Report:
         """The report of a run that has ended."""
         stated = json.loads(text)
-        events = tuple(Event(**{**event, "place": tuple(event["place"])}) for event in stated["events"])
         axes = "".join(stated["axes"])
+        events = Events.of([Event(**event) for event in stated["events"]], len(axes))
         return cls(volume, stated["label_name"], axes, stated["objects"], stated["tiles"], events)
 
-    def table(self) -> pd.DataFrame:
-        """A row an event; napari opens such a table as points."""
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """A row an event, in parts, the first of which there always is; napari opens such a table as points."""
         import pandas as pd
 
-        places = np.array([event.place for event in self.events]).reshape(-1, len(self.axes))
-        columns: dict[str, Any] = {"index": np.arange(len(places))}
-        columns |= {f"axis-{k}": places[:, k] for k in range(len(self.axes))}
-        columns |= {name: [getattr(e, name) for e in self.events] for name in ("kind", "label", "other", "text")}
-        return pd.DataFrame(columns)
+        for start in range(0, max(1, len(self.events)), PART):
+            part = self.events[start : start + PART]
+            columns: dict[str, Any] = {"index": np.arange(start, start + len(part))}
+            columns |= {f"axis-{k}": part.place[:, k].astype(float).round(DIGITS) for k in range(len(self.axes))}
+            columns |= {"kind": np.array(KINDS)[part.kind], "label": part.label, "other": part.other}
+            yield pd.DataFrame({**columns, "text": [part.texts.get(row, "") for row in range(len(part))]})
 
 
-def events_of(joined: Joined, place: Sequence[int], first: int) -> list[Event]:
-    """What happened in one frame: at its seams, and objects that no tile saw whole.
+def events_at_seams(joined: Joined, place: Sequence[int], first: int) -> Events:
+    """What happened at the seams of one frame.
 
     Parameters
     ----------
@@ -139,41 +214,49 @@ def events_of(joined: Joined, place: Sequence[int], first: int) -> list[Event]:
     first : int
         What ids of this frame are counted from.
     """
-    events = []
-    for seam in sorted(joined.seams, key=lambda seam: seam.kind == "joined"):  # what is sound comes last
-        label, other = seam.one[1], seam.other[1]
-        events.append(
-            Event(seam.kind, (*place, *seam.place), label + first, other + first if other not in (0, label) else 0)
+    seams = joined.seams.taken(np.argsort(joined.seams.kind == 0, kind="stable"))  # what is sound comes last
+    label, other = seams.ids.T
+    there = (other != 0) & (other != label)
+    where = np.concatenate([np.full((len(seams), len(place)), place, np.float32), seams.place], axis=1)
+    return Events(seams.kind, where, label + first, np.where(there, other + first, 0)).once
+
+
+def objects_of(
+    joined: Joined, plan: Plan, place: dict[str, int], first: int, spacing: Sequence[float]
+) -> Iterator[tuple[pd.DataFrame, list[Event]]]:
+    """The objects of one frame in parts: a row each, and those that no tile saw whole.
+
+    The columns are those of `Instances.features`. Of what is known of objects only a part is in memory at a time.
+    """
+    partners = names_of_partners(joined.n, joined.partners, first) if len(joined.partners) else None
+    leading = list(place.values()) if plan.count > 1 else []
+    for before in range(0, max(1, joined.n), PART):
+        part = range(before, min(joined.n, before + PART))
+        objects = joined.objects_in(part.start, part.stop)
+        table = _table(objects, joined.plane[part.start + 1 : part.stop + 1], plan, place, spacing)
+        table.insert(0, "label", np.arange(len(part)) + part.start + 1 + first)
+        table["overlaps_with"] = "" if partners is None else partners[part.start : part.stop]
+        middles = table[[f"centroid_{a}" for a in "zyx"[-len(plan.shape) :]]].to_numpy()
+        yield (
+            table,
+            [
+                Event(
+                    "cut", (*leading, *middles[k].tolist()), int(table["label"].iloc[k]), text="no tile saw all of it"
+                )
+                for k in np.flatnonzero(objects["cut"])
+            ],
         )
-    objects = joined.objects
-    axes = [name[4:] for name in objects if name.startswith("sum_")]
-    for k in np.flatnonzero(objects.get("cut", np.zeros(0))):
-        middle = [objects[f"sum_{a}"][k] / objects["own"][k] for a in sorted(axes, key="zyx".index)]
-        events.append(Event("cut", (*place, *map(float, middle)), int(k) + 1 + first, text="no tile saw all of it"))
-    return _once(events)
 
 
-def _once(events: list[Event]) -> list[Event]:
-    """Each kind of event once an object, or pair of objects."""
-    seen: dict[tuple[str, int, int], Event] = {}
-    for event in events:
-        seen.setdefault((event.kind, event.label, event.other), event)
-    return list(seen.values())
-
-
-def table_of(joined: Joined, plan: Plan, place: dict[str, int], first: int, spacing: Sequence[float]) -> pd.DataFrame:
-    """A row an object of one frame, with the columns of `Instances.features`."""
+def _table(
+    objects: Table, plane: np.ndarray, plan: Plan, place: dict[str, int], spacing: Sequence[float]
+) -> pd.DataFrame:
+    """What is known of some objects, in the form in which it is given out."""
     import pandas as pd
 
-    objects = joined.objects
-    axes = "zyx"[-len(plan.shape) :]
-    number = joined.n
-    columns: dict[str, Any] = {"label": np.arange(1, number + 1) + first}
-    columns |= {axis: np.full(number, index) for axis, index in place.items()} if plan.count > 1 else {}
-    own = objects.get("own", np.zeros(number))
-    columns["plane"] = joined.plane[1:]
-    columns["area"] = own.astype(np.int64)
-    columns["area_units"] = own * float(np.prod(spacing))
+    axes, number, own = "zyx"[-len(plan.shape) :], len(plane), objects["own"]
+    columns: dict[str, Any] = {axis: np.full(number, i) for axis, i in place.items()} if plan.count > 1 else {}
+    columns |= {"plane": plane, "area": own.astype(np.int64), "area_units": own * float(np.prod(spacing))}
     columns |= {f"centroid_{a}": objects[f"sum_{a}"] / own for a in axes}
     columns |= {f"{end}_{a}": objects[f"{end}_{a}"].astype(np.int64) for end in ("min", "max") for a in axes}
     touching = [
@@ -181,7 +264,6 @@ def table_of(joined: Joined, plan: Plan, place: dict[str, int], first: int, spac
     ]
     columns["touches_border"] = np.any(touching, axis=0)
     columns["overlap_area"] = objects["overlap"].astype(np.int64)
-    columns["overlaps_with"] = names_of_partners(joined.n, joined.partners, first)
-    columns["seen_whole"] = objects["cut"] == 0
+    columns |= {"overlaps_with": "", "seen_whole": objects["cut"] == 0}
     columns |= settle_classes({name: values for name, values in objects.items() if name not in EXTENTS})
     return pd.DataFrame(columns)

@@ -17,7 +17,7 @@ from napari_discern import io
 from napari_discern.batch.crew import Crew
 from napari_discern.batch.output import Target, create, finish, publish, refuse_finished
 from napari_discern.batch.plan import Plan, frame_of
-from napari_discern.batch.report import Event, Report, events_of, table_of
+from napari_discern.batch.report import Event, Events, Report, events_at_seams, objects_of
 from napari_discern.batch.settings import Batch
 from napari_discern.batch.tile import FillWork, Finder, SeamWork, TileDone, TileWork, compare_tile, do_tile, fill_tile
 from napari_discern.batch.workplace import Workplace, writing
@@ -97,11 +97,12 @@ def label_volume(job: Job, crew: Crew) -> Steps[Report]:
         frames: list[Joined] = []
         for frame in range(job.plan.count):
             frames.append((yield from _joined_frame(workplace, frame, job.plan, crew)))
-        report = _report(job, frames)
         planes = max(found.planes for found in frames)
         refuse_finished(workplace, planes, job.overwrite)
         yield from _filled(workplace, frames, planes, crew)
-        finish(workplace, planes, _table(job, frames))
+        cut: list[Event] = []
+        finish(workplace, planes, _objects(job, frames, cut))
+        report = _report(job, frames, cut)
         _note(workplace, report.line)
         publish(workplace, planes, job.overwrite, _extras(workplace, report))
         workplace.remove()
@@ -204,7 +205,7 @@ def _fillings(workplace: Workplace, target: Target, frames: Sequence[Joined]) ->
     for frame, (found, first) in enumerate(zip(frames, _firsts(frames), strict=True)):
         for tile, ids in enumerate(found.ids):
             planes = found.plane[ids]
-            yield FillWork(workplace, target, frame, tile, np.where(ids > 0, ids + first, 0), planes)
+            yield FillWork(workplace, target, frame, tile, np.where(ids > 0, ids.astype(np.int64) + first, 0), planes)
 
 
 def _firsts(frames: Sequence[Joined]) -> list[int]:
@@ -212,43 +213,38 @@ def _firsts(frames: Sequence[Joined]) -> list[int]:
     return [0, *np.cumsum([found.n for found in frames])[:-1].tolist()]
 
 
-def _report(job: Job, frames: Sequence[Joined]) -> Report:
+def _report(job: Job, frames: Sequence[Joined], cut: Sequence[Event]) -> Report:
     plan, grid = job.plan, job.plan.grid
-    leading = "tz"[: len(plan.frames)] if plan.count > 1 else ""
-    events: list[Event] = []
+    axes = ("tz"[: len(plan.frames)] if plan.count > 1 else "") + "zyx"[-len(plan.shape) :]
+    events = [Events.of(cut, len(axes))]
     for frame, (found, first) in enumerate(zip(frames, _firsts(frames), strict=True)):
-        events += events_of(found, _leading(plan, frame), first)
-        for tile, failure in found.failures.items():
-            middle = [(core.start + core.stop - 1) / 2 for core in grid.core(tile)]
-            events.append(Event("failed", (*_leading(plan, frame), *middle), text=failure))
+        leading = list(plan.place(frame).values()) if plan.count > 1 else []
+        events.append(events_at_seams(found, leading, first))
+        middles = {tile: [(core.start + core.stop - 1) / 2 for core in grid.core(tile)] for tile in found.failures}
+        failed = [Event("failed", (*leading, *middles[tile]), text=why) for tile, why in found.failures.items()]
+        events.append(Events.of(failed, len(axes)))
     objects = sum(found.n for found in frames)
-    axes = leading + "zyx"[-len(plan.shape) :]
-    return Report(job.volume, plan.label_name, axes, objects, plan.count * len(grid), tuple(events))
+    every = Events.chained(events, len(axes))
+    return Report(job.volume, plan.label_name, axes, objects, plan.count * len(grid), every)
 
 
-def _leading(plan: Plan, frame: int) -> list[int]:
-    """Index of a frame along the axes before its own, where there are several frames."""
-    return list(plan.place(frame).values()) if plan.count > 1 else []
-
-
-def _table(job: Job, frames: Sequence[Joined]) -> pd.DataFrame:
-    import pandas as pd
-
-    image = io.read(job.volume)
-    spacing = frame_of(image, job.plan.place(0)).spacing
-    tables = [
-        table_of(found, job.plan, job.plan.place(frame), first, spacing)
-        for frame, (found, first) in enumerate(zip(frames, _firsts(frames), strict=True))
-    ]
-    return pd.concat(tables, ignore_index=True)
+def _objects(job: Job, frames: Sequence[Joined], cut: list[Event]) -> Iterator[pd.DataFrame]:
+    """The table of all objects in parts; those that no tile saw whole are put into `cut`."""
+    spacing = frame_of(io.read(job.volume), job.plan.place(0)).spacing
+    for frame, (found, first) in enumerate(zip(frames, _firsts(frames), strict=True)):
+        for table, unseen in objects_of(found, job.plan, job.plan.place(frame), first, spacing):
+            cut += unseen
+            yield table
 
 
 def _extras(workplace: Workplace, report: Report) -> list[Path]:
     """Files that go beside the labels: recipe, report, log."""
     recipe, seams, points = (workplace.path / name for name in ("recipe.toml", SEAMS, "seams.csv"))
     recipe.write_text(workplace.plan.recipe.to_toml(), encoding="utf-8")
-    seams.write_text(report.to_json(), encoding="utf-8")
-    report.table().to_csv(points, index=False)
+    with seams.open("w", encoding="utf-8") as file:
+        file.writelines(report.json())
+    for number, table in enumerate(report.tables()):
+        table.to_csv(points, index=False, mode="a" if number else "w", header=not number)
     return [recipe, seams, points, workplace.log]
 
 

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from napari_discern.tiles.bank import EXTENTS, Bank, Found
+from napari_discern.tiles.bank import EXTENTS, Bank, Found, Table
 from napari_discern.tiles.grid import Box, Grid, sides
 from napari_discern.tiles.joining import Compared, Joined, join, lay
-from napari_discern.tiles.seams import Seam, compare
+from napari_discern.tiles.seams import KINDS, Seam, SeamTable, compare
 
-__all__ = ["EXTENTS", "Bank", "Box", "Compared", "Found", "Grid", "Joined", "Seam", "compare", "join", "lay", "sides"]
+__all__ = [
+    "EXTENTS",
+    "KINDS",
+    "Bank",
+    "Box",
+    "Compared",
+    "Found",
+    "Grid",
+    "Joined",
+    "Seam",
+    "SeamTable",
+    "Table",
+    "compare",
+    "join",
+    "lay",
+    "sides",
+]

@@ -13,7 +13,8 @@ import numpy as np
 from napari_discern.instances import colour
 from napari_discern.progress import Progress, Steps
 from napari_discern.tiles.bank import Bank, Table
-from napari_discern.tiles.seams import Seam, Seams, compare
+from napari_discern.tiles.components import components
+from napari_discern.tiles.seams import KINDS, Seams, SeamTable, compare
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Joined:
 
     Attributes
     ----------
-    ids : list of int64 array
+    ids : list of uint32 array
         For each tile, the id in the image of each of its ids; 0 for 0 and for what is left out.
     plane : int array of shape (N + 1,)
         The plane of each object, so that no two that share pixels lie in one.
@@ -30,7 +31,7 @@ class Joined:
         Pairs of objects that share pixels, the smaller id first, and how many.
     failures : dict of int to str
         Why there is nothing, of each tile that could not be done.
-    seams : list of Seam
+    seams : SeamTable
         What became of objects that reach from one tile into another, the ids being those in the image.
     """
 
@@ -39,7 +40,7 @@ class Joined:
     plane: np.ndarray
     partners: np.ndarray
     failures: dict[int, str]
-    seams: list[Seam]
+    seams: SeamTable
 
     @property
     def n(self) -> int:
@@ -65,25 +66,42 @@ class Joined:
 
     @cached_property
     def objects(self) -> Table:
-        """What is known of objects 1..N, from all tiles; columns as of `Found.objects`.
+        """What is known of objects 1..N; see `objects_in`."""
+        return self.objects_in(0, self.n)
+
+    def objects_in(self, before: int, last: int) -> Table:
+        """What is known of objects before + 1 .. last, from all tiles; columns as of `Found.objects`.
 
         Pixels and sums are added up, bounds are those of all parts, `gap` is the least; an object is `cut` if it is in
         every tile that saw it. Other measures are means by the pixels that each tile saw. Tiles are read one by one.
         """
         columns: dict[str, np.ndarray] = {}
-        for tile, ids in enumerate(self.ids):
-            objects, kept = self.bank.found(tile).objects, ids[1:] > 0
+        reaching = np.flatnonzero((self._ends[:, 1] > before) & (self._ends[:, 0] <= last)).tolist()
+        for tile in reaching or [0]:  # of no object there are columns as well
+            objects, ids = self.bank.found(tile).objects, self.ids[tile][1:].astype(np.int64) - before
+            kept = (ids > 0) & (ids <= last - before)
             for name, values in objects.items():
                 how = _how(name)
-                column = columns.setdefault(name, np.full(self.n, how.start))
-                how.combine.at(column, ids[1:][kept] - 1, _weighted(name, values, objects)[kept])
+                column = columns.setdefault(name, np.full(last - before, how.start))
+                how.combine.at(column, ids[kept] - 1, _weighted(name, values, objects)[kept])
         for name in columns:
             if _how(name).mean:
                 columns[name] /= np.maximum(columns["seen"], 1)
-        shared = np.zeros(self.n + 1)
-        for side in (0, 1):
-            np.add.at(shared, self.partners[:, side], self.partners[:, 2])
-        return {**columns, "overlap": np.minimum(shared[1:], columns["overlap"])} if columns else columns
+        if columns:
+            columns["overlap"] = np.minimum(self._shared[before + 1 : last + 1], columns["overlap"])
+        return columns
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """The least and the largest id in each tile, int64 (tiles, 2); of a tile without objects N + 1 and 0."""
+        kept = [ids[ids > 0] for ids in self.ids]
+        return np.array([(ids.min(initial=self.n + 1), ids.max(initial=0)) for ids in kept], np.int64).reshape(-1, 2)
+
+    @cached_property
+    def _shared(self) -> np.ndarray:
+        """Pixels that each object 0..N shares with others, a pixel of several partners counting for each."""
+        ends = np.concatenate([self.partners[:, 0], self.partners[:, 1]])
+        return np.bincount(ends, np.tile(self.partners[:, 2], 2), minlength=self.n + 1)
 
 
 def lay(found: np.ndarray, ids: np.ndarray, plane: np.ndarray, planes: int) -> np.ndarray:
@@ -118,21 +136,23 @@ def join(bank: Bank, min_size: int, compared: Iterable[Compared | None] | None =
         yield Progress("join", len(said), number)
     pixels, wholes, partners, failures = _looked_up(bank)
     starts = np.concatenate([[0], np.cumsum([len(own) for own in pixels])]).astype(int)
-    seams: list[Seam] = []
-    links: list[np.ndarray] = []
-    for one, (other, told) in ((tile, answer) for tile in range(number) for answer in said[tile]):
-        nodes = told.pairs + np.array([starts[one] - 1, starts[other] - 1])
-        links.append(np.concatenate([nodes, told.likeness[:, None]], axis=1))
-        seams += told.seams
-    tile_of = np.repeat(np.arange(number), [len(own) for own in pixels])
-    part = _components(tile_of, np.concatenate(wholes), np.concatenate(links) if links else np.zeros((0, 3)))
+    seams: list[SeamTable] = []
+    nodes, likeness = [np.zeros((0, 2), np.int64)], [np.zeros(0)]
+    for one, (other, told) in ((tile, answer) for tile in range(number) for answer in said.pop(tile)):
+        nodes.append(told.pairs + np.array([starts[one] - 1, starts[other] - 1]))
+        likeness.append(told.likeness)
+        seams.append(told.seams)
+    tile_of = np.repeat(np.arange(number, dtype=np.int32), [len(own) for own in pixels])
+    part = components(tile_of, np.concatenate(wholes), np.concatenate(nodes), np.concatenate(likeness))
     kept = np.bincount(part, np.concatenate(pixels), minlength=int(part.max(initial=-1)) + 1) >= max(1, min_size)
     ids = (np.cumsum(kept) * kept)[part]
-    per_tile = [np.concatenate([[0], ids[a:b]]).astype(np.int64) for a, b in pairwise(starts)]
+    kind = np.uint32 if ids.max(initial=0) <= np.iinfo(np.uint32).max else np.int64
+    per_tile = [np.concatenate([[0], ids[a:b]]).astype(kind) for a, b in pairwise(starts)]
     shared = _partners(partners, per_tile)
     plane = colour(int(kept.sum()), shared[:, :2])
     plane[:1] = 0
-    return Joined(bank, per_tile, plane, shared, failures, _named(seams, per_tile))
+    every = SeamTable.chained(seams, len(bank.grid.shape))
+    return Joined(bank, per_tile, plane, shared, failures, _named(every, per_tile))
 
 
 def _looked_up(bank: Bank) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], dict[int, str]]:
@@ -148,41 +168,6 @@ def _looked_up(bank: Bank) -> tuple[list[np.ndarray], list[np.ndarray], list[np.
     return pixels, wholes, partners, failures
 
 
-def _components(tile_of: np.ndarray, whole: np.ndarray, links: np.ndarray) -> np.ndarray:
-    """The component 0..K-1 of each node, in the order of their first; `links` are (node, node, likeness).
-
-    The strongest links come first. One that would make two objects of one tile one is left out, for that tile saw them
-    apart; of parts, whose likeness is 0, only if it saw both whole.
-    """
-    parent = np.arange(len(tile_of))
-
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = int(parent[node])
-        return node
-
-    tiles: dict[int, set[int]] = {}  # of each component, and those of them that saw an object of it whole
-    sure: dict[int, set[int]] = {}
-    order = np.lexsort((links[:, 1], links[:, 0], -links[:, 2]))
-    for one, other, likeness in links[order].tolist():
-        a, b = sorted((root(int(one)), root(int(other))))
-        if a == b:
-            continue
-        ones, others = (tiles.pop(node, {int(tile_of[node])}) for node in (a, b))
-        known, also = (sure.pop(node, {int(tile_of[node])} if whole[node] else set()) for node in (a, b))
-        refused = ones & others if likeness else known & also
-        if not refused:
-            parent[b] = a
-            ones, known = ones | others, known | also
-        else:
-            tiles[b], sure[b] = others, also
-        tiles[a], sure[a] = ones, known
-    linked = np.flatnonzero(parent != np.arange(len(parent)))
-    parent[linked] = [root(node) for node in linked.tolist()]
-    return np.unique(parent, return_inverse=True)[1]
-
-
 def _partners(partners: list[np.ndarray], ids: list[np.ndarray]) -> np.ndarray:
     """Pairs of objects of the image that share pixels, once each, and how many, int64 (K, 3)."""
     rows = [np.zeros((0, 3), np.int64)]
@@ -195,16 +180,13 @@ def _partners(partners: list[np.ndarray], ids: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([pairs, counts[:, None]], axis=1)
 
 
-def _named(seams: list[Seam], ids: list[np.ndarray]) -> list[Seam]:
+def _named(seams: SeamTable, ids: list[np.ndarray]) -> SeamTable:
     """Seams with the ids of the image; of what was left out nothing is said."""
-    named = []
-    for seam in seams:
-        (one, a), (other, b) = seam.one, seam.other
-        label, partner = int(ids[one][a]), int(ids[other][b])
-        kind = "conflict" if seam.kind == "joined" and label != partner else seam.kind
-        if label:
-            named.append(Seam(kind, seam.place, (one, label), (other, partner)))
-    return named
+    starts = np.cumsum([0, *map(len, ids)])[:-1]
+    labels = np.concatenate([*ids, np.zeros(0, np.uint32)])[starts[seams.tiles] + seams.ids].astype(np.int64)
+    parted = (seams.kind == KINDS.index("joined")) & (labels[:, 0] != labels[:, 1])
+    kind = np.where(parted, KINDS.index("conflict"), seams.kind).astype(np.uint8)
+    return SeamTable(kind, seams.place, seams.tiles, labels).taken(labels[:, 0] > 0)
 
 
 class _How(NamedTuple):

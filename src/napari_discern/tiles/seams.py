@@ -5,9 +5,10 @@ Embeddings of two tiles cannot be compared; who belongs together can.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
@@ -21,10 +22,10 @@ INSIDE = 0.75
 BEYOND = 0.1
 """An object is expected in the next tile if it reaches there with more than this share of what is seen of it."""
 Kind: TypeAlias = Literal["joined", "apart", "conflict"]
+KINDS: tuple[Kind, ...] = ("joined", "apart", "conflict")
 
 
-@dataclass(frozen=True)
-class Seam:
+class Seam(NamedTuple):
     """What became of an object that reaches from one tile into another.
 
     Attributes
@@ -44,6 +45,58 @@ class Seam:
     other: tuple[int, int]
 
 
+@dataclass(frozen=True, eq=False)
+class SeamTable(Sequence[Seam]):
+    """Many of them as columns, since a large volume has millions; a row is a `Seam`.
+
+    Attributes
+    ----------
+    kind : uint8 array of shape (K,)
+        Index in `KINDS`.
+    place : float32 array of shape (K, axes)
+    tiles : int32 array of shape (K, 2)
+    ids : int64 array of shape (K, 2)
+    """
+
+    kind: np.ndarray
+    place: np.ndarray
+    tiles: np.ndarray
+    ids: np.ndarray
+
+    @classmethod
+    def of(cls, seams: Sequence[Seam], axes: int) -> SeamTable:
+        """Seams as columns."""
+        ends = np.array([(seam.one, seam.other) for seam in seams], np.int64).reshape(-1, 2, 2)
+        kind = np.array([KINDS.index(seam.kind) for seam in seams], np.uint8)
+        place = np.array([seam.place for seam in seams], np.float32).reshape(-1, axes)
+        return cls(kind, place, ends[:, :, 0].astype(np.int32), ends[:, :, 1])
+
+    @classmethod
+    def chained(cls, tables: Sequence[SeamTable], axes: int) -> SeamTable:
+        """Several of them, one after another."""
+        every = (cls.of((), axes), *tables)
+        return cls(
+            *(np.concatenate([getattr(table, name) for table in every]) for name in ("kind", "place", "tiles", "ids"))
+        )
+
+    def taken(self, rows: np.ndarray) -> SeamTable:
+        """Some of the rows, by index or mask."""
+        return SeamTable(self.kind[rows], self.place[rows], self.tiles[rows], self.ids[rows])
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    @overload
+    def __getitem__(self, row: int) -> Seam: ...
+    @overload
+    def __getitem__(self, row: slice) -> SeamTable: ...
+    def __getitem__(self, row: int | slice) -> Seam | SeamTable:
+        if isinstance(row, slice):
+            return self.taken(np.arange(len(self))[row])
+        (one, other), (label, partner) = self.tiles[row].tolist(), self.ids[row].tolist()
+        return Seam(KINDS[self.kind[row]], tuple(self.place[row].tolist()), (one, label), (other, partner))
+
+
 @dataclass(frozen=True)
 class Seams:
     """What two tiles make of the pixels that both saw.
@@ -54,13 +107,13 @@ class Seams:
         Ids of the one and of the other that are one object.
     likeness : float array of shape (K,)
         Their IoU; 0 where one is a part of the other, whose tile could not see more of it.
-    seams : list of Seam
+    seams : SeamTable
         What is to be said of objects that reach from one core into the other.
     """
 
     pairs: np.ndarray
     likeness: np.ndarray
-    seams: list[Seam]
+    seams: SeamTable
 
 
 def compare(bank: Bank, tile: int) -> list[tuple[int, Seams]]:
@@ -88,7 +141,8 @@ def _seams(
     seams = _crossings(tiles, mine, theirs, pairs, counts, joined)
     mirrored = _crossings((tiles[1], tiles[0]), theirs, mine, pairs[:, ::-1], counts, joined[:, ::-1])
     known = {(seam.one, seam.other) for seam in seams if seam.other[1]}
-    return Seams(joined, likeness, seams + [seam for seam in mirrored if (seam.other, seam.one) not in known])
+    every = seams + [seam for seam in mirrored if (seam.other, seam.one) not in known]
+    return Seams(joined, likeness, SeamTable.of(every, len(both)))
 
 
 def _shared(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
