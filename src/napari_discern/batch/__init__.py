@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from napari_discern.batch.crew import crew_for
 from napari_discern.batch.estimate import Estimate, estimate, fitting_tile
+from napari_discern.batch.events import Event, Events
 from napari_discern.batch.inputs import Source, convert, sources
 from napari_discern.batch.plan import Plan, plan
-from napari_discern.batch.report import Event, Events, Report
+from napari_discern.batch.report import Report
 from napari_discern.batch.settings import Batch
 from napari_discern.batch.slurm import job_script
 from napari_discern.batch.task import Task

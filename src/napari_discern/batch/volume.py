@@ -15,9 +15,10 @@ import numpy as np
 
 from napari_discern import io
 from napari_discern.batch.crew import Crew
+from napari_discern.batch.events import Event, Events
 from napari_discern.batch.output import Target, create, finish, publish, refuse_finished
 from napari_discern.batch.plan import Plan, frame_of
-from napari_discern.batch.report import Event, Events, Report, events_at_seams, objects_of
+from napari_discern.batch.report import Report, events_at_seams, objects_of
 from napari_discern.batch.settings import Batch
 from napari_discern.batch.tile import FillWork, Finder, SeamWork, TileDone, TileWork, compare_tile, do_tile, fill_tile
 from napari_discern.batch.workplace import Workplace, writing
