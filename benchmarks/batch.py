@@ -1,6 +1,7 @@
 """Batch: seams, memory, workers, kills and estimates, on synthetic volumes with known truth.
 
     python benchmarks/batch.py seams|memory|workers|kills|estimate|forward [--gigabytes 16] [--times 50] [--folder DIR]
+    python benchmarks/batch.py forward --model MODEL --image FILE   # mirrored to four times its size along each axis
 
 Seams, memory and kills find objects with a threshold in place of a network; the others use the bundled model nuclei on
 pictures of synthetic cells, 4096x4096 pixels (estimate: 2048x2048).
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -242,11 +243,12 @@ def estimated(folder: Path, _: argparse.Namespace) -> None:
     print(f"time {said.seconds / took - 1:+.0%}, memory {said.trial.peak / peak[0] - 1:+.0%}")
 
 
-def forward(folder: Path, _: argparse.Namespace) -> None:
+def forward(folder: Path, known: argparse.Namespace) -> None:
     """Share of the time that is not the network's forward."""
-    path, recipe = picture(folder, 16), recipe_for(zoo.load_model("nuclei"), "nuclei")
+    path = mirrored(folder, known.image) if known.image else picture(folder, 16)
+    recipe = recipe_for(zoo.load_model(known.model), known.model)
     timed = Timed(ModelFinder(recipe))
-    plan = make_plan(path, recipe, read_card(zoo.locate_model("nuclei")), Batch())
+    plan = make_plan(path, recipe, read_card(zoo.locate_model(known.model)), Batch())
     report = label(path, plan, timed)
     rest = 1 - sum(timed.seconds) / report.seconds
     print(f"{report.line}; {report.seconds:.1f} s, of which all but the network {rest:.0%}")
@@ -256,6 +258,15 @@ def picture(folder: Path, repeats: int, name: str = "picture") -> Path:
     """A large picture of synthetic cells."""
     cells = Cells()(0)[0].read()[0]
     return volume(folder / f"{name}.ome.zarr", np.asarray(cells[:256, :256]), 512, repeats)
+
+
+def mirrored(folder: Path, file: Path) -> Path:
+    """A large volume, of an image and its mirror images side by side."""
+    image = io.read(file)
+    values = image.read()[0]
+    values = np.pad(values, [(0, 3 * n) for n in values.shape], mode="symmetric")
+    io.write_image(path := folder / "mirrored.ome.zarr", replace(image, data=values, axes=image.spatial_axes))
+    return path
 
 
 def watch(process: int, peak: list[int], stop: threading.Event) -> None:
@@ -280,7 +291,11 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, default=16)
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--model", default="nuclei")
+    parser.add_argument("--image", type=Path)
     known = parser.parse_args()
+    if known.image:  # the folder changes below
+        known.image, known.model = known.image.resolve(), str(Path(known.model).resolve())
     if known.folder:
         PARTS[known.part](known.folder, known)
         return
