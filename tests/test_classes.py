@@ -17,6 +17,7 @@ from napari_discern.errors import BadFile
 from napari_discern.image import Image
 from napari_discern.instances import CHANCE, Instances, settle_classes
 from napari_discern.learning import train
+from napari_discern.losses import ClassCentres, Foreground, class_means
 from napari_discern.metrics import Report, score
 from napari_discern.metrics.score import pool
 from napari_discern.model import Card, Embedded, Model, Settings
@@ -128,18 +129,29 @@ def two_kinds(number: int) -> list[tuple[Image, Instances]]:
     return pictures
 
 
-@pytest.fixture(scope="module")
-def taught() -> Model:
+def learn(**changes: object) -> Model:
     plain = Augmentation(rotate=0, shrink=1, grow=1, brightness=0, contrast=0, gamma=0, noise=0, blur=0)
     how = Training(
         steps=120, batch=4, crop=32, checks=1, device="cpu", precision="32", features=8, embedding=4, seeds=True,
         ema_decay=0.9, warmup=10, learning_rate=0.01,
         backbone=SegResNet(filters=8, levels=2), augmentation=plain, settings=Settings(normalise=LINEAR),
     )  # fmt: skip
-    return run(train(how, two_kinds(6)))
+    return run(train(Training.from_dict({**how.model_dump(), **changes}, "test"), two_kinds(6)))
 
 
-def test_classes_are_learnt_and_told_whole_and_in_tiles(taught: Model) -> None:
+@pytest.fixture(scope="module")
+def taught() -> Model:
+    return learn()
+
+
+@pytest.fixture(scope="module")
+def centred() -> Model:
+    return learn(foreground_loss=ClassCentres(dimensions=3).model_dump(), seeds=False)
+
+
+@pytest.mark.parametrize("way", ["taught", "centred"])
+def test_classes_are_learnt_and_told_whole_and_in_tiles(way: str, request: pytest.FixtureRequest) -> None:
+    taught: Model = request.getfixturevalue(way)
     assert taught.card.classes == ("bright", "dim")
     assert taught.card.architecture.classes == 2
     image, truth = two_kinds(7)[6]
@@ -160,6 +172,28 @@ def test_seeds_know_the_classes_as_well(taught: Model) -> None:
     chance = seeds.chance[:, 1:].mean(0).numpy()  # of bright, and of dim
     said = [chance[:, truth.labels == label].mean(1).argmax() for label in range(1, truth.n + 1)]
     assert said == [0, 1] * (truth.n // 2)
+
+
+def test_recorded_centres_are_those_of_all_images(centred: Model, tmp_path: Path) -> None:
+    """The points of an image never seen lie around the centres that the network remembers, also from a file."""
+    centred.save(tmp_path / "model")
+    network = Model.load(tmp_path / "model", "cpu").network
+    image, truth = two_kinds(7)[6]
+    example = Example(image, truth, LINEAR(image), classes=centred.card.classes)
+    kinds = torch.from_numpy(example.targets[1]).long()
+    with torch.no_grad():
+        points = network(torch.from_numpy(LINEAR(image)(image.read()))[None]).points
+    centres = network.get_buffer("centres")
+    seen = class_means(points, kinds[None], torch.zeros_like(centres))
+    assert (seen - centres).norm(dim=1).max() < 0.5
+    assert torch.pdist(centres).min() > 2
+
+
+def test_a_base_brings_its_way_with_classes(centred: Model, taught: Model) -> None:
+    for base, way in ((centred, Foreground()), (taught, ClassCentres(dimensions=5))):
+        how = Training(steps=1, batch=1, crop=32, checks=1, device="cpu", foreground_loss=way)
+        card = run(train(how, two_kinds(2), base=base)).card
+        assert card.architecture.class_dimensions == base.card.architecture.class_dimensions
 
 
 def test_elongated_cells_are_a_class() -> None:

@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from napari_discern.losses import Discriminative, Foreground, Seediness, Similarity
+from napari_discern.losses import (
+    ClassCentres,
+    Discriminative,
+    Foreground,
+    Seediness,
+    Similarity,
+    centre_scores,
+    class_means,
+)
 from napari_discern.losses.groups import draw
 
 
@@ -244,6 +252,37 @@ def row(*values: int) -> Tensor:
 def binary(difference: Tensor) -> Tensor:
     """Logits (B, 2, *S) of background and object that lie this far apart."""
     return torch.stack([-difference / 2, difference / 2], dim=1)
+
+
+class TestClassCentres:
+    def test_images_of_a_step_share_their_means(self):
+        """Each image by itself is as it should be; that a class lies elsewhere in the other costs."""
+        points = torch.tensor([[[0.0, 0.0, 5.0, 5.0]], [[0.0, 0.0, 9.0, 9.0]]])[:, None, 0].expand(2, 2, 4)[:, :, None]
+        classes = row(0, 0, 1, 1).expand(2, 1, 4)
+        alone = [ClassCentres()(points[k : k + 1], classes[:1], classes[:1]) for k in (0, 1)]
+        both = ClassCentres()(points, classes, classes)
+        drift = [math.sqrt(2) * far / 2 * 0.001 for far in (5, 9, 7)]
+        assert [x.item() for x in alone] == pytest.approx(drift[:2])
+        pull = (math.sqrt(2) * 2 - 0.5) ** 2 / 2  # each of class 1 is sqrt(8) from its mean; half of the classes
+        assert both.item() == pytest.approx(pull + drift[2])
+        assert ClassCentres(weight=3)(points, classes, classes).item() == pytest.approx(3 * both.item())
+
+    def test_unknown_pixels_cost_nothing(self):
+        points = torch.tensor([[[0.0, 0.0, 5.0, 77.0]]])[:, None, 0].expand(1, 2, 4)[:, :, None]
+        loss = ClassCentres()(points, row(0, 0, 1, -1), row(0, 0, 1, -1))
+        assert loss.item() == pytest.approx(math.sqrt(2) * 5 / 2 * 0.001)
+
+    def test_means_of_absent_classes_stay(self):
+        points = torch.tensor([1.0, 3.0, 8.0, 50.0]).view(1, 1, 1, 4)
+        found = class_means(points, row(0, 0, 2, -1), torch.tensor([[0.0], [7.0], [0.0]]))
+        assert found.tolist() == [[2.0], [7.0], [8.0]]
+
+    def test_a_pixel_is_of_the_nearest_class_and_of_none_far_from_all(self):
+        centres = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+        points = torch.tensor([[0.2, 0.0], [3.6, 0.3], [0.0, 5.0], [4.0, 1.6], [40.0, 40.0]])
+        scores = centre_scores(points.T.reshape(1, 2, 1, 5), centres)
+        assert scores.argmax(1).flatten().tolist() == [0, 1, 2, 0, 0]
+        assert scores[0, :, 0, 1].tolist() == pytest.approx([-(1.5**2), -(0.4**2 + 0.3**2), -(3.6**2 + 3.7**2)])
 
 
 class TestForeground:

@@ -31,6 +31,9 @@ class Architecture(Params):
     """Dimensions of the embedding."""
     classes: int = Field(1, ge=1)
     """Semantic classes beside the background; 1 is plain foreground."""
+    class_dimensions: int = Field(0, ge=0)
+    """Dimensions of an embedding of classes: pixels are of the class whose centre is near (De Brabandere 2017,
+    section 3.2). 0 has none; the network says how likely each class is."""
     layers: int = Field(1, ge=1, le=3)
     """Embeddings a pixel: so many objects may share one. With more than one the network says of each pixel how many
     objects lie on it, in place of classes."""

@@ -20,6 +20,7 @@ from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.loop import Loop
+from napari_discern.losses import ClassCentres, Foreground
 from napari_discern.model import Card, Model, Settings, Tone
 from napari_discern.normalise import Normalisation
 from napari_discern.progress import Progress, Steps, passed_on
@@ -95,6 +96,7 @@ def train(
         data, validation = ([(i, _sparse(t)) for i, t in part] for part in (data, validation))
     if base is not None:
         _say_what_is_ignored(training)
+        training = _as_the_base(training, base)
     normalise = (base.card.settings if base else training.settings).normalise
     layers = _layers(base.card.architecture.layers if base else training.layers, data)
     classes = base.card.classes if base else _classes(data, layers)
@@ -148,6 +150,22 @@ def _prepare(
         yield Progress("prepare", len(examples), len(data))
         examples.append(Example(image, truth, normalise(image), layers, classes))
     return examples
+
+
+def _as_the_base(training: Training, base: Model) -> Training:
+    """The same training with the foreground loss that fits the base: of the kind that its network was made for."""
+    dimensions, asked = base.card.architecture.class_dimensions, training.foreground_loss
+    if dimensions == _class_dimensions(training):
+        return training
+    kind = ClassCentres(dimensions=dimensions) if dimensions else Foreground()
+    weighed = kind.model_copy(update={"weight": asked.weight})
+    return training.model_copy(update={"foreground_loss": weighed})
+
+
+def _class_dimensions(training: Training) -> int:
+    """Dimensions of the embedding of classes; 0 where the training is of none."""
+    loss = training.foreground_loss
+    return loss.dimensions if isinstance(loss, ClassCentres) else 0
 
 
 def _say_what_is_ignored(training: Training) -> None:
@@ -309,6 +327,7 @@ def _card(training: Training, examples: Sequence[Example], base: Model | None) -
         embedding=training.loss.dimensions if training.embedding == "auto" else training.embedding,
         layers=examples[0].layers,
         classes=max(1, len(examples[0].classes)),
+        class_dimensions=_class_dimensions(training),
         scales=training.scales,
         taus=TAUS if training.seeds else (),
         coordinate_channels=training.coordinate_channels,

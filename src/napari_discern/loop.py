@@ -130,7 +130,9 @@ class Loop:
         if self.card.architecture.layers > 1:
             labels = assign(output.embedding, labels)
         instance = t.loss(output.embedding, labels)
-        foreground = t.foreground_loss(output.logits, classes, labels)
+        if output.points is not None:
+            self.network.record(output.points, classes)
+        foreground = t.foreground_loss(output.logits if output.points is None else output.points, classes, labels)
         loss = instance + foreground
         values = {"embedding": instance.item(), "foreground": foreground.item()}
         if output.seeds is not None and (weight := t.seediness.weight_at(self.fraction())):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_discern.architecture import Architecture
+from napari_discern.losses import centre_scores, class_means
 
 
 class Output(NamedTuple):
@@ -23,11 +24,14 @@ class Output(NamedTuple):
         Scores of background (0) and the semantic classes; of no, one, two... objects with several layers.
     seeds : float32 tensor of shape (B, T, K, \\*S) or None
         For each of T taus, scores of the mask that a pixel would grow: no object (0), or one of a semantic class.
+    points : float32 tensor of shape (B, D, \\*S) or None
+        A point for each pixel in an embedding of classes, if there is one; the logits are of its distance from them.
     """
 
     embedding: Tensor
     logits: Tensor
     seeds: Tensor | None = None
+    points: Tensor | None = None
 
 
 class EmbeddingNetwork(nn.Module):
@@ -41,9 +45,12 @@ class EmbeddingNetwork(nn.Module):
         channels = a.channels + (a.ndim if a.coordinate_channels else 0)
         self.backbone = a.backbone(a.ndim, block * channels, a.features)
         self.expand = _expansion(a.ndim, a.features, block * a.features) if block > 1 else nn.Identity()
-        sizes = {"embedding": a.layers * a.embedding, "foreground": max(a.classes, a.layers) + 1}
+        kinds = max(a.classes, a.layers) + 1
+        sizes = {"embedding": a.layers * a.embedding, "foreground": a.class_dimensions or kinds}
         if a.taus:
             sizes["seeds"] = len(a.taus) * (a.classes + 1)
+        if a.class_dimensions:
+            self.register_buffer("centres", torch.zeros(kinds, a.class_dimensions))
         self.heads = nn.ModuleDict({name: _head(a.ndim, a.features, size) for name, size in sizes.items()})
 
     def forward(self, image: Tensor) -> Output:
@@ -55,7 +62,22 @@ class EmbeddingNetwork(nn.Module):
         if self.architecture.layers > 1:
             embedding = embedding.unflatten(1, (self.architecture.layers, -1)).transpose(1, 2)
         every = seeds[0].unflatten(1, (len(self.architecture.taus), -1)) if seeds else None
-        return Output(self._placed(embedding), logits, every)
+        points = None
+        if self.architecture.class_dimensions:
+            points, logits = logits, centre_scores(logits, self.get_buffer("centres"))
+        return Output(self._placed(embedding), logits, every, points)
+
+    def record(self, points: Tensor, classes: Tensor) -> None:
+        """Take the means of a batch as the centres of the classes; its running average knows those of many.
+
+        Parameters
+        ----------
+        points : float tensor of shape (B, D, \\*S)
+        classes : int64 tensor of shape (B, \\*S)
+            True class of each pixel; -1 is unknown.
+        """
+        centres = self.get_buffer("centres")
+        centres.copy_(class_means(points.detach(), classes, centres))
 
     def _features(self, image: Tensor, scale: float) -> Tensor:
         """Features (B, F, \\*S) of what the backbone sees at a scale."""

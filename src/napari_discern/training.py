@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from napari_discern.backbones import Backbone, SegResNet
 from napari_discern.device import Precision
-from napari_discern.losses import Discriminative, Foreground, Loss, Seediness
+from napari_discern.losses import Discriminative, Foreground, ForegroundLoss, Loss, Seediness
 from napari_discern.model import Settings
 from napari_discern.params import Params
 from napari_discern.sample import Augmentation
@@ -74,8 +74,8 @@ class Training(Params):
     """How crops are changed at random."""
     loss: Loss = Discriminative()
     """What shapes the embedding."""
-    foreground_loss: Foreground = Foreground()
-    """What finds the objects' pixels."""
+    foreground_loss: ForegroundLoss = Foreground()
+    """What finds the objects' pixels, or those of each semantic class. A base model brings the kind."""
     seeds: bool = False
     """Learn which pixels make good seeds, and how far each grows (Fathi 2017). A base model brings its own."""
     seediness: Seediness = Seediness()

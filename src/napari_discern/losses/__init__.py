@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from napari_discern.losses.assignment import assign
+from napari_discern.losses.class_centres import ClassCentres, centre_scores, class_means
 from napari_discern.losses.discriminative import Discriminative, Forces, Quality
 from napari_discern.losses.foreground import Foreground
 from napari_discern.losses.seediness import Seediness
@@ -30,4 +31,32 @@ classes : int64 tensor of shape (B, \\*S), optional
     Semantic class of each element. Objects of different classes need not be told apart by their embedding.
 """
 
-__all__ = ["Discriminative", "Forces", "Foreground", "Loss", "Quality", "Seediness", "Similarity", "assign"]
+ForegroundLoss: TypeAlias = Annotated[Foreground | ClassCentres, Field(discriminator="kind")]
+"""The family of losses that teach which pixels are of an object, or of which semantic class, told apart by `kind`.
+
+Calling one, ``loss(scores, classes, labels)``, gives the loss of a batch as a float32 scalar tensor.
+
+Parameters
+----------
+scores : float tensor of shape (B, K, \\*S)
+    Scores of background (0) and the semantic classes; for `ClassCentres` points of an embedding.
+classes : int64 tensor of shape (B, \\*S)
+    True class of each pixel, or the number of objects on it; 0 is background, -1 unknown (no loss there).
+labels : int64 tensor of shape (B, \\*S) or (B, L, \\*S)
+    Objects, L of them where pixels are shared.
+"""
+
+__all__ = [
+    "ClassCentres",
+    "Discriminative",
+    "Forces",
+    "Foreground",
+    "ForegroundLoss",
+    "Loss",
+    "Quality",
+    "Seediness",
+    "Similarity",
+    "assign",
+    "centre_scores",
+    "class_means",
+]

@@ -37,23 +37,9 @@ class Foreground(Params):
     """How much more a pixel of a rare class counts, at most, such as one that several objects share: as much as the
     commonest class but the background has more pixels. 1 counts all alike."""
 
-    def __call__(self, logits: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
-        """The loss of a batch.
-
-        Parameters
-        ----------
-        logits : float tensor of shape (B, K, \\*S)
-            Scores of background (0) and the semantic classes.
-        classes : int64 tensor of shape (B, \\*S)
-            True class of each pixel, or the number of objects on it; 0 is background, -1 unknown (no loss there).
-        labels : int64 tensor of shape (B, \\*S) or (B, L, \\*S)
-            Objects, whose borders get the extra weight; L of them where pixels are shared.
-
-        Returns
-        -------
-        float32 scalar tensor
-        """
-        logits = logits.float()
+    def __call__(self, scores: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
+        """The loss of a batch; see `ForegroundLoss`. Borders of the labels get the extra weight."""
+        logits = scores.float()
         known = classes >= 0
         border = _border(labels.flatten(0, -classes.ndim)).view(labels.shape)
         weight = known * (1 + self.boundary * (border if labels.ndim == classes.ndim else border.amax(1)))
