@@ -15,7 +15,7 @@ from napari_discern.architecture import Architecture
 from napari_discern.backbones import SegResNet
 from napari_discern.errors import BadFile
 from napari_discern.image import Image
-from napari_discern.instances import CHANCE, Instances, settle_classes
+from napari_discern.instances import CHANCE, Instances, painted_classes, settle_classes
 from napari_discern.learning import train
 from napari_discern.losses import ClassCentres, Foreground, class_means
 from napari_discern.metrics import Report, score
@@ -61,6 +61,39 @@ def test_a_table_without_classes_is_of_no_account(file: Path) -> None:
 def test_a_table_that_lacks_an_object_is_refused(file: Path, rows: str) -> None:
     file.with_suffix(".csv").write_text(f"label,class\n{rows}")
     with pytest.raises(BadFile, match=r"a\.csv has . rows for 3 objects"):
+        io.read_instances(file)
+
+
+MAP = np.array([[5, 0, 3, 0], [5, 5, 5, 3], [0, 5, 0, 5]], np.uint8)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png", "npy"])
+def test_a_class_map_beside_the_labels_gives_the_class_of_most_pixels(file: Path, suffix: str) -> None:
+    """Object 2 has one pixel of 3 and one of 5: the lower; 9 lies on none; 7 has one of 5 and one of none."""
+    io.write_image(file.with_name(f"a.classes.{suffix}"), Image(MAP, "yx"))
+    io.write_image(file.with_name("x.png"), Image(MAP, "yx"))
+    classes = io.read_instances(file).classes
+    assert classes is not None
+    assert classes.tolist() == ["3", "5", ""]
+    assert [p.name for p in io.list_labels(file.parent)] == ["a.tif", "x.png"]
+
+
+def test_pixels_of_all_planes_count() -> None:
+    planes = np.array([[[1, 1, 0, 0]], [[0, 2, 2, 2]]], np.uint32)
+    assert painted_classes(planes, np.array([[4, 4, 7, 7]])).tolist() == [4, 7]
+    assert painted_classes(planes, np.zeros((1, 4), int)).tolist() == [0, 0]
+    assert painted_classes(planes[:0], np.ones((1, 4), int)).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [(MAP[:2], "has the shape"), (MAP.astype(np.float32), "no whole number"), (MAP, "names classes as well")],
+)
+def test_a_class_map_that_does_not_fit_is_refused(file: Path, kinds: np.ndarray, words: str) -> None:
+    if "names" in words:
+        file.with_suffix(".csv").write_text("label,class\n2,leaf\n7,leaf\n9,bud\n")
+    io.write_image(file.with_name("a.classes.tif"), Image(kinds, "yx"))
+    with pytest.raises(BadFile, match=words):
         io.read_instances(file)
 
 

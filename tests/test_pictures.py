@@ -115,6 +115,12 @@ def test_touching_and_overlapping_objects_differ_in_colour(planes: np.ndarray) -
                 assert (colours[a[near]] != colours[b[near]]).all()
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (3, 4)])
+def test_the_smallest_images_are_drawn(shape: tuple[int, int]) -> None:
+    truth = Instances.from_labels(np.arange(1, 1 + np.prod(shape)).reshape(shape))
+    assert overlay(Image(np.zeros(shape, np.uint8), "yx"), truth).any()
+
+
 def test_colours_of_many_objects_are_all_used() -> None:
     ids = np.random.default_rng(0).permutation(400).reshape(20, 20) + 1
     labels = np.kron(ids, np.ones((7, 7), int)).astype(np.uint32)

@@ -262,6 +262,36 @@ class Instances:
         return [label, plane, area, size, *points.mean(axis=0), *low, *high, border]
 
 
+def class_names(truths: Sequence[Instances]) -> tuple[str, ...]:
+    """The semantic classes that objects are said to be of, sorted."""
+    return tuple(sorted({str(name) for t in truths if t.classes is not None for name in t.classes} - {""}))
+
+
+def painted_classes(planes: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+    """The class that each object is painted with for the most part, by the number of its pixels that are.
+
+    Parameters
+    ----------
+    planes : unsigned integer array of shape (P, \\*S)
+        Objects 1..N.
+    kinds : integer array of shape (\\*S)
+        Class of each pixel; 0 is none, and is not counted.
+
+    Returns
+    -------
+    integer array of shape (N,)
+        Of two with as many pixels the lower; 0 for objects on none.
+    """
+    found = np.zeros(int(planes.max(initial=0)), kinds.dtype)
+    here = (planes > 0) & (kinds > 0)
+    names, kind = np.unique(np.broadcast_to(kinds, planes.shape)[here], return_inverse=True)
+    pairs, pixels = np.unique(planes[here].astype(np.int64) * max(1, len(names)) + kind, return_counts=True)
+    owner, kind = np.divmod(pairs, max(1, len(names)))
+    order = np.lexsort((-kind, pixels))  # the last one counts
+    found[owner[order] - 1] = names[kind[order]]
+    return found
+
+
 def settle_classes(measures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same columns, with the likeliest class of each object and its probability in place of those of all classes.
 

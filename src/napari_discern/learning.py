@@ -18,7 +18,7 @@ from napari_discern.checkpoint import restore_checkpoint, save_checkpoint
 from napari_discern.device import enough_memory
 from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
-from napari_discern.instances import Instances
+from napari_discern.instances import Instances, class_names
 from napari_discern.loop import Loop
 from napari_discern.losses import ClassCentres, Foreground
 from napari_discern.model import Card, Model, Settings, Tone
@@ -99,7 +99,7 @@ def train(
         training = _as_the_base(training, base)
     normalise = (base.card.settings if base else training.settings).normalise
     layers = _layers(base.card.architecture.layers if base else training.layers, data)
-    classes = base.card.classes if base else _classes(data, layers)
+    classes = _known_classes(base.card, data) if base else _classes(data, layers)
     examples = yield from _prepare(data, normalise, layers, classes)
     seen = windows((yield from _prepare(pick(validation, training.seed), normalise, layers, classes)))
     with enough_memory("there is no room for the network and its optimiser; take a smaller one (--backbone.filters)."):
@@ -135,10 +135,19 @@ def _layers(asked: int | Literal["auto"], data: Labelled) -> int:
 
 def _classes(data: Labelled, layers: int) -> tuple[str, ...]:
     """The semantic classes that the labels name; empty where there are not several, or objects share pixels."""
-    named = sorted({str(name) for _, truth in data if truth.classes is not None for name in truth.classes} - {""})
+    named = class_names([truth for _, truth in data])
     if len(named) > 1 and layers > 1:
         log.warning("objects share pixels; that they are of the classes %s is not learnt.", ", ".join(named))
-    return tuple(named) if len(named) > 1 and layers == 1 else ()
+    return named if len(named) > 1 and layers == 1 else ()
+
+
+def _known_classes(card: Card, data: Labelled) -> tuple[str, ...]:
+    """The semantic classes that a base model knows."""
+    named = class_names([truth for _, truth in data])
+    new = [name for name in named if name not in card.classes]
+    if len(named) > 1 and new:
+        log.warning("%s does not know the classes %s; train from scratch to learn them.", card.name, ", ".join(new))
+    return card.classes
 
 
 def _prepare(

@@ -12,7 +12,7 @@ import numpy as np
 from napari_discern.errors import BadArgument
 from napari_discern.gui.planes import Planes
 from napari_discern.image import Image
-from napari_discern.instances import CLASS, Instances
+from napari_discern.instances import CLASS, Instances, painted_classes
 from napari_discern.model import Tone
 
 if TYPE_CHECKING:
@@ -209,17 +209,31 @@ def read_labels(layer: Labels, place: Sequence[int] = (), viewer: ViewerModel | 
 
 
 def classes_of(layer: Labels, planes: np.ndarray) -> dict[str, np.ndarray]:
-    """The column `class` of the layer's features for the objects of its label planes, "" where it has none.
+    """The column `class` of the layer's features for the objects of its label planes, "" where it has none."""
+    named = names_of_classes(layer)
+    if named is None:
+        return {}
+    ids = np.unique(planes[planes > 0])
+    return {CLASS: np.array([named.get(label, "") for label in ids.tolist()], dtype=str)}
+
+
+def names_of_classes(layer: Labels) -> dict[int, str] | None:
+    """The class of each id as the column `class` of a layer's features has it; None where there is no such column.
 
     Rows belong to ids by the column `index`, or else by their place, as napari has it.
     """
     features = layer.features
     if CLASS not in features:
-        return {}
+        return None
     index = features["index"] if "index" in features else range(len(features))
-    named = dict(zip(index, features[CLASS].fillna("").astype(str).str.strip(), strict=True))
-    ids = np.unique(planes[planes > 0])
-    return {CLASS: np.array([named.get(label, "") for label in ids.tolist()], dtype=str)}
+    return dict(zip(index, features[CLASS].fillna("").astype(str).str.strip(), strict=True))
+
+
+def painted_on(layer: Labels, objects: Instances, kinds: np.ndarray) -> dict[str, np.ndarray]:
+    """The classes of objects on which a layer is painted, (*S): the names in its features, or else its numbers."""
+    named = names_of_classes(layer) or {}
+    numbers = painted_classes(objects.planes, kinds)
+    return {CLASS: np.array([named.get(k, "") or str(k) if k else "" for k in numbers.tolist()], dtype=str)}
 
 
 class Look(NamedTuple):

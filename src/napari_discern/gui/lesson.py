@@ -12,7 +12,7 @@ import numpy as np
 from napari_discern import io
 from napari_discern.errors import BadArgument
 from napari_discern.gui.checked import Checked
-from napari_discern.gui.layers import RECIPE, Source, classes_of, pixels
+from napari_discern.gui.layers import RECIPE, Source, classes_of, painted_on, pixels
 from napari_discern.gui.planes import Planes
 from napari_discern.image import Image
 from napari_discern.instances import Instances
@@ -72,6 +72,7 @@ def from_layers(
     background: Labels | None = None,
     together: Sequence[ImageLayer] = (),
     behind: Sequence[Labels] = (),
+    classes: Labels | None = None,
 ) -> Lesson:
     """The images of a layer in which something is labelled; each slice or time point by itself.
 
@@ -89,6 +90,8 @@ def from_layers(
     behind : sequence of napari Labels layers, optional
         Where objects share pixels: all layers that they are painted in, an id being one object in all of them. The
         planes of a result are known without.
+    classes : napari Labels layer, optional
+        Where it is painted is the class of the objects there, a number each, in place of a column `class` of `labels`.
 
     Raises
     ------
@@ -100,9 +103,8 @@ def from_layers(
     checked = _checked(labels, planes)
     source = Source.of(image, ndim, _channels(image, painted, together), together)
     box = _box(source, image, labels, painted.shape)
-    sure = None if background is None else _array(background) > 0
-    if sure is not None and sure.shape != painted.shape:
-        raise BadArgument(f"the background layer has another shape than {labels.name!r}; make it of the same size.")
+    sure = None if background is None else _beside(background, labels, painted) > 0
+    kinds = None if classes is None else _beside(classes, labels, painted)
     if checked is not None:
         planes, empty = checked
         sure = empty if sure is None else sure | empty
@@ -117,7 +119,10 @@ def from_layers(
         whole = source.image(place)
         part = Image(_Part(whole, box), "c" + whole.spatial_axes, whole.spacing, whole.unit, whole.name)
         where = {"spacing": whole.spacing, "unit": whole.unit, "measures": classes_of(labels, here)}
-        pairs.append((part, Instances.from_painted(here, known=known, **where)))
+        truth = Instances.from_painted(here, known=known, **where)
+        if classes is not None and kinds is not None:
+            truth = replace(truth, measures=painted_on(classes, truth, kinds[place]))
+        pairs.append((part, truth))
     if not pairs:
         raise BadArgument(
             f"nothing is labelled on layer {labels.name!r}. Paint a few objects, or correct a result, first."
@@ -195,6 +200,14 @@ def _channels(image: ImageLayer, painted: np.ndarray, together: Sequence[ImageLa
     data = pixels(image)
     in_front = not image.rgb and len(data.shape) == painted.ndim + 1 and data.shape[0] <= MOST_CHANNELS
     return int(data.shape[0]) if in_front else 1
+
+
+def _beside(layer: Labels, labels: Labels, painted: np.ndarray) -> np.ndarray:
+    """The array of a layer that is painted on the pixels of the labels."""
+    array = _array(layer)
+    if array.shape != painted.shape:
+        raise BadArgument(f"layer {layer.name!r} has another shape than {labels.name!r}; make it of the same size.")
+    return array
 
 
 def _array(layer: Any) -> np.ndarray:

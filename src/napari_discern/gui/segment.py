@@ -24,6 +24,7 @@ from napari_discern.errors import BadArgument
 from napari_discern.fields import merge
 from napari_discern.gui import result
 from napari_discern.gui.choices import LayerBox, ModelBox
+from napari_discern.gui.class_colours import ClassColours
 from napari_discern.gui.correct import Correct
 from napari_discern.gui.finding import Found, Wish, find
 from napari_discern.gui.form import Form
@@ -80,7 +81,7 @@ class SegmentPanel(QWidget):
         self.reset = QPushButton("&Reset")
         self.form: Form[Recipe] = Form(Recipe, only=OPTIONS)
         self.command, self.python = QPushButton("Copy as &command"), QPushButton("Copy as P&ython")
-        self.correct = Correct(session)
+        self.correct, self.classes = Correct(session), ClassColours()
         self.live = Latest(self)
         self.rest = QTimer(self, singleShot=True, interval=REST)
         self.rest.timeout.connect(lambda: self._cluster(measured=True))
@@ -133,6 +134,7 @@ class SegmentPanel(QWidget):
         self.result = result.show(found, self.result, self.session)
         self._tell(found)
         self.correct.follow(self.result)
+        self.classes.follow(self.result)
         self.shown.emit()
 
     def release(self) -> None:
@@ -141,6 +143,7 @@ class SegmentPanel(QWidget):
         self.live.stop()
         self.runner.leave()
         self.correct.release()
+        self.classes.release()
         self.image.release()
 
     def _tell(self, found: Found) -> None:
@@ -277,7 +280,7 @@ class SegmentPanel(QWidget):
         fold.addWidget(self.form.widget.native)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        for widget in (self.runner, self.sliders, self.reset, self.correct):
+        for widget in (self.runner, self.sliders, self.reset, self.classes, self.correct):
             layout.addWidget(widget)
         layout.addLayout(copy)
         layout.addWidget(fold)

@@ -39,7 +39,8 @@ from napari_discern.gui.planes import Planes
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.session import Session
 from napari_discern.gui.teaching import Preview, Screen, Taught, teach
-from napari_discern.learning import object_size
+from napari_discern.instances import class_names
+from napari_discern.learning import Labelled, object_size
 from napari_discern.loop import crop_size
 from napari_discern.model import Card
 from napari_discern.progress import Progress, Steps
@@ -71,6 +72,7 @@ class TrainPanel(QWidget):
         self.image = LayerBox(session.viewer, ImageLayer, self, latest=True)
         self.labels = LayerBox(session.viewer, Labels, self)
         self.background = LayerBox(session.viewer, Labels, self, none="None painted")
+        self.classes = LayerBox(session.viewer, Labels, self, none="As the labels say")
         self.add, self.folders, self.remove = QPushButton("&Add"), QPushButton("Fol&ders…"), QPushButton("Remo&ve")
         self.lessons = Lessons()
         self.base, self.time, self.unlabelled = NarrowBox(), QComboBox(), QComboBox()
@@ -111,9 +113,12 @@ class TrainPanel(QWidget):
         together = selected_with(self.session.viewer, image)
         Planes.of(labels).leave(self.session.viewer)
         painted = selected_with(self.session.viewer, labels)
-        behind = [b for b in painted if b is not self.background.layer and not b.metadata.get(AID)]
+        beside = (self.background.layer, self.classes.layer)
+        behind = [b for b in painted if b not in beside and not b.metadata.get(AID)]
         several = behind if len(behind) > 1 else ()
-        return from_layers(image, labels, self._ndim(image), self.background.layer, together, several)
+        return from_layers(
+            image, labels, self._ndim(image), self.background.layer, together, several, self.classes.layer
+        )
 
     def showEvent(self, event: QShowEvent) -> None:
         """List what was checked of the result so far."""
@@ -151,7 +156,7 @@ class TrainPanel(QWidget):
         """Let go of the viewer; a training goes on."""
         self._drop_preview()
         self.runner.leave(_tell, _blame)
-        for box in (self.image, self.labels, self.background):
+        for box in (self.image, self.labels, self.background, self.classes):
             box.release()
 
     def _run(self, make: Callable[[], Steps[Taught]], words: str) -> None:
@@ -279,7 +284,7 @@ class TrainPanel(QWidget):
         aside = f", {len(validation)} to check on" if validation else ""
         self.reasons.setText(
             f"{len(data)} to learn from{aside}. Objects about {size:.0f} px across: crops of "
-            f"{' x '.join(map(str, crop))} px."
+            f"{' x '.join(map(str, crop))} px.{_words_of_classes([*data, *validation], card)}"
         )
 
     def _add_folders(self) -> None:
@@ -333,6 +338,7 @@ class TrainPanel(QWidget):
         pair.addRow("&Image", self.image)
         pair.addRow("&Labels", self.labels)
         pair.addRow("&Background", self.background)
+        pair.addRow("&Classes", self.classes)
         for button in (self.add, self.folders, self.remove):
             buttons.addWidget(button)
         how.addRow("Pixels without label", self.unlabelled)
@@ -356,6 +362,10 @@ class TrainPanel(QWidget):
         self.background.setToolTip(
             "Painted where there is no object for sure. Where labels are sparse, some is needed."
         )
+        self.classes.setToolTip(
+            "Where objects are of several classes: a Labels layer with the number of each one's class painted on it. "
+            "Without, the column class in the features of their labels counts."
+        )
         self.undo.setToolTip("Find the objects with the model that the last training started from.")
         self.unlabelled.setToolTip("Unknown: some objects are not labelled yet. Background: every object is labelled.")
         self.base.setToolTip("The model to start from. The nearer it is to your images, the less it has to learn.")
@@ -368,6 +378,17 @@ class TrainPanel(QWidget):
 def _blame(error: Exception) -> None:
     """Say that a training has failed whose panel was closed."""
     show_error(f"The training has failed: {error}")
+
+
+def _words_of_classes(data: Labelled, card: Card | None) -> str:
+    """Which classes will be learnt from lessons, and which the model to start from does not know."""
+    named = class_names([truth for _, truth in data])
+    if card is None:
+        return f" Classes: {', '.join(named)}." if len(named) > 1 else ""
+    new = [name for name in named if name not in card.classes]
+    if len(named) < 2 or not new:
+        return ""
+    return f" ⚠ {card.name} does not know the classes {', '.join(new)}: to learn them, start from nothing."
 
 
 def _tell(taught: Taught) -> None:

@@ -1,13 +1,19 @@
-"""Classes: the semantic class of each object, from a table beside its labels."""
+"""Classes: the semantic class of each object, from a table or a class map beside its labels."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from napari_discern.errors import BadFile
-from napari_discern.instances import CLASS, Instances
+from napari_discern.image import Image
+from napari_discern.instances import CLASS, Instances, painted_classes
 from napari_discern.io.reading import reading
+
+MAP = ".classes"
+"""What the stem of a class map ends in."""
 
 
 def give(instances: Instances, table: Path) -> Instances:
@@ -38,3 +44,23 @@ def give(instances: Instances, table: Path) -> Instances:
         )
     classes = rows.sort_values("label")[CLASS].str.strip().to_numpy(dtype=str)
     return replace(instances, measures={**instances.measures, CLASS: classes})
+
+
+def paint(instances: Instances, kinds: Image, file: Path) -> Instances:
+    """The same objects with the classes of a class map: its number under most of their pixels; unknown where it is 0.
+
+    Raises
+    ------
+    BadFile
+        If it has another shape, or holds no whole numbers, or the objects have classes already.
+    """
+    values = kinds.read()[0]
+    if kinds.channels > 1 or values.dtype.kind not in "iu":
+        raise BadFile(f"{file} holds no whole number for each pixel. Save classes as one image of numbers, 0 for none.")
+    if values.shape != instances.shape:
+        raise BadFile(f"{file} has the shape {values.shape}, its labels have {instances.shape}. Save it at their size.")
+    if instances.classes is not None:
+        raise BadFile(f"{file}: the table beside it names classes as well. Keep one of the two, or drop its column.")
+    numbers = painted_classes(instances.planes, values)
+    names = np.where(numbers > 0, numbers.astype(str), "")
+    return replace(instances, measures={**instances.measures, CLASS: names})

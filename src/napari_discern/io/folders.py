@@ -13,7 +13,7 @@ from napari_discern.errors import BadFile
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.io import coco
-from napari_discern.io.formats import Deed, can, read, read_instances, stem, suffixes
+from napari_discern.io.formats import Deed, can, is_class_map, read, read_instances, stem, suffixes
 from napari_discern.io.reading import reading
 
 SHOWN = 5
@@ -65,7 +65,7 @@ class Pair:
 def list_images(where: str | os.PathLike[str]) -> list[Path]:
     """The images in a folder, those that a pattern such as `scans/*.tif` fits, or one file; sorted by name.
 
-    Hidden files, masks and files of other kinds are passed over. Folders are not searched, and an OME-Zarr
+    Hidden files, masks, class maps and files of other kinds are passed over. Folders are not searched, and an OME-Zarr
     folder is one image.
 
     Raises
@@ -93,7 +93,7 @@ def _list(where: str | os.PathLike[str], deed: Deed) -> list[Path]:
         found = [path] if path.is_file() or can(path, deed) else list(path.iterdir())
     else:
         found = [Path(name) for name in glob.glob(os.fspath(where))]  # noqa: PTH207 (takes absolute patterns too)
-    kept = sorted(p for p in found if can(p, deed) and not p.name.startswith("."))
+    kept = sorted(p for p in found if can(p, deed) and not p.name.startswith(".") and not is_class_map(p))
     if not kept:
         state = f"holds {len(found)} others" if found else "is empty" if path.is_dir() else "does not exist"
         raise BadFile(f"no file to use in {where}, which {state}. Give files that end in {suffixes(deed)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -148,20 +149,31 @@ def read_instances(path: Readable) -> Instances:
     `STEM.masks.tif`, or one that `write_masks` made. `STEM.planes.tif` holds label planes, in which an id is one
     object, `STEM.coco.json` polygons or run lengths. Any other TIFF of pages is a volume of labels.
 
-    If a table `STEM.csv` with the columns `label` and `class` lies beside the file, the objects have these classes.
+    If a table `STEM.csv` with the columns `label` and `class` lies beside the file, the objects have these classes; or
+    those of a class map, `STEM.classes.tif` (or another image format): the number under most of their pixels.
 
     Raises
     ------
     BadFile
         If the file is missing, empty, damaged, of an unknown suffix; or holds colours, floats, negative ids,
-        or an empty mask; or the table has not a row for each object.
+        or an empty mask; or the table has not a row for each object, or the class map another shape.
     """
     path = Path(path)
     with reading(path):
         _check_there(path)
         instances: Instances = _find(path, "read_instances")(path)
     table = path.with_name(f"{stem(path)}.csv")
-    return classes.give(instances, table) if table.is_file() else instances
+    if table.is_file():
+        instances = classes.give(instances, table)
+    for file in path.parent.glob(f"{glob.escape(stem(path))}{classes.MAP}.*"):
+        if can(file, "read"):
+            instances = classes.paint(instances, read(file), file)
+    return instances
+
+
+def is_class_map(path: Path) -> bool:
+    """Whether a file is a class map of others by its name, `STEM.classes.tif` and alike."""
+    return stem(path).endswith(classes.MAP)
 
 
 def write_image(path: Readable, image: Image, overwrite: bool = False) -> None:

@@ -171,4 +171,5 @@ def _neighbours(planes: np.ndarray, base: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _shifted(planes: np.ndarray, y: int, x: int) -> np.ndarray:
     """The planes without the first y rows and x columns; without the last where negative."""
-    return planes[:, max(y, 0) : planes.shape[1] + min(y, 0), max(x, 0) : planes.shape[2] + min(x, 0)]
+    height, width = planes.shape[1:]
+    return planes[:, max(y, 0) : max(0, height + min(y, 0)), max(x, 0) : max(0, width + min(x, 0))]
