@@ -552,6 +552,14 @@ class TestSeediness:
         classes = torch.tensor([[2, 2, 2, 0, 3, 3, 3, 3, -1]])
         assert self.wanted((0.9,), classes=classes)[:, 0].tolist() == [2, 2, 2, -1, 3, 3, 3, 0, -1]
 
+    def test_masks_of_an_object_of_unknown_class_cost_nothing(self) -> None:
+        """But that of its pixel 7, which is no object's whatever the class."""
+        classes = torch.tensor([[2, 2, 2, 0, -1, -1, -1, -1, -1]])
+        assert self.wanted((0.9,), classes=classes)[:, 0].tolist() == [2, 2, 2, -1, -1, -1, -1, 0, -1]
+        nobody = torch.where(self.LABELS > 0, -1, 0)
+        scores = torch.randn(1, 1, 2, 9, requires_grad=True)
+        assert Seediness(iou=0.1)(scores, self.EMBEDDING * 0, self.LABELS, (1e-40,), nobody).item() == 0
+
     def test_sure_and_right_costs_nothing_and_half_sure_a_bit(self) -> None:
         scores = torch.zeros(1, 1, 2, 9)
         assert Seediness()(scores, self.EMBEDDING, self.LABELS, (0.9,)).item() == pytest.approx(math.log(2))

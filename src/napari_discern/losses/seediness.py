@@ -67,7 +67,8 @@ class Seediness(Params):
         taus : sequence of T floats
             Least similarity of what is in a mask.
         classes : int64 tensor of shape (B, \\*S), optional
-            Semantic class of each element, 1 where none is given.
+            Semantic class of each element, 1 where none is given; -1 is unknown: a mask that is good for such an object
+            costs nothing, whatever is said of it.
 
         Returns
         -------
@@ -88,7 +89,9 @@ class Seediness(Params):
             else:
                 truth = (truth > 0).long()
         said = drawn.of(scores.flatten(3)).float()
-        return torch.nn.functional.cross_entropy(said.flatten(0, 1), truth.flatten())
+        cost = torch.nn.functional.cross_entropy(said.flatten(0, 1), truth.flatten(), ignore_index=-1, reduction="sum")
+        loss: Tensor = cost / (truth >= 0).sum().clamp_min(1)
+        return loss
 
     def _judge(self, values: Tensor, labels: Tensor, seeds: Tensor, taus: Sequence[float]) -> Tensor:
         """The object that the mask of each seed of one image is good for, 0 where there is none; int64 (n, T)."""
@@ -113,7 +116,7 @@ class Seediness(Params):
 
 
 def _class_of(truth: Tensor, image: Tensor, labels: Tensor, classes: Tensor) -> Tensor:
-    """Semantic class of objects (n, T) of images (n,), from labels and classes (B, S); 0 for the background."""
+    """Semantic class of objects (n, T) of images (n,), from labels and classes (B, S); -1 where it is unknown."""
     ids = int(labels.max()) + 1
-    table = classes.new_zeros(len(labels), ids).scatter_(1, labels.clamp_min(0), classes.clamp_min(0))
+    table = classes.new_zeros(len(labels), ids).scatter_(1, labels.clamp_min(0), classes)
     return table[image[:, None], truth]
