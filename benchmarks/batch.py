@@ -42,6 +42,8 @@ from napari_discern.segmentation import recipe_for
 from napari_discern.synthetic import Cells
 
 RADIUS = 6
+PATCHES = 30
+"""Tiles that the network alone is timed on."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,36 @@ def workers(folder: Path, _: argparse.Namespace) -> None:
                 seconds[number] = run(label_volume(job, crew)).seconds
         print(f"{number} worker(s): {seconds[number]:.1f} s", flush=True)
     print(f"two against one: {seconds[1] / seconds[2]:.2f} times as fast")
+    alone, both = (sum(bound(folder, number)) / number for number in (1, 2))
+    print(f"the network alone, {PATCHES} tiles in each of two processes against one: {2 * alone / both:.2f} times")
+
+
+def bound(folder: Path, number: int) -> list[float]:
+    """Seconds that so many processes at once take to run the network alone, on as many tiles each."""
+    command = [sys.executable, __file__, "network", "--folder", str(folder)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    crew = [subprocess.Popen(command, **pipes) for _ in range(number)]
+    for child in crew:
+        child.stdout.readline()  # it has loaded the model
+    for child in crew:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    return [float(child.communicate()[0]) for child in crew]
+
+
+def network(_: Path, __: argparse.Namespace) -> None:
+    """Run the network on tiles, once told to, and say the seconds."""
+    import torch
+
+    torch.set_num_threads(1)
+    model, patch = zoo.load_model("nuclei"), np.random.default_rng(0).random((1, 640, 640), np.float32)
+    model.embed(patch)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    begun = time.perf_counter()
+    for _ in range(PATCHES):
+        model.embed(patch)
+    print(time.perf_counter() - begun)
 
 
 def kills(folder: Path, known: argparse.Namespace) -> None:
@@ -280,7 +312,7 @@ def watch(process: int, peak: list[int], stop: threading.Event) -> None:
 
 PARTS = {
     "seams": seams, "memory": memory, "workers": workers, "kills": kills, "estimate": estimated, "forward": forward,
-    "one": one, "resume": resume,
+    "one": one, "resume": resume, "network": network,
 }  # fmt: skip
 
 
