@@ -509,6 +509,7 @@ class TestTrain:
         code, said, err = say(*further)
         assert code == 0, err
         assert said.count("3 images, 12 objects") == 2
+        assert said.count("bandwidth ") == 1
         assert err.count("warning") == 1
         assert "the base model brings its own backbone, features, embedding" in err
         card = Model.load(tmp_path / "further").card

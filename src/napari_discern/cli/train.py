@@ -120,7 +120,8 @@ def _summary(card: Card) -> str:
     """Scores, chosen settings and time, on three lines."""
     s, how = card.settings, card.training
     scores = ", ".join(f"{name} {value:.3f}" for name, value in card.scores.items())
-    clustering = ", ".join(f"{name} {getattr(s.cluster, name):g}" for change in s.cluster.trials for name in change)
+    tried = dict.fromkeys(name for change in s.cluster.trials for name in change)
+    clustering = ", ".join(f"{name} {getattr(s.cluster, name):g}" for name in tried)
     chosen = f"{clustering}, foreground {s.foreground_threshold:g}, smallest object {s.min_size} px"
     return (
         f"on validation images: {scores}\nchosen there: {chosen}\n"
