@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -335,17 +336,17 @@ def names_of_partners(number: int, pairs: np.ndarray, first: int = 0) -> list[st
 
 
 def colour(number: int, pairs: np.ndarray) -> np.ndarray:
-    """A plane for each id 0..number so that no two of a pair have the same; those of many partners come first."""
-    if not len(pairs):
-        return np.zeros(number + 1, int)
-    others: list[list[int]] = [[] for _ in range(number + 1)]
+    """A plane for each id 0..number, int32, so that no two of a pair have one; those of many partners come first."""
+    others: defaultdict[int, list[int]] = defaultdict(list)
     for one, other in pairs.tolist():
         others[one].append(other)
         others[other].append(one)
-    plane = np.full(number + 1, -1)
-    for label in sorted(range(1, number + 1), key=lambda i: -len(others[i])):
-        taken = {int(plane[other]) for other in others[label]}
-        plane[label] = next(p for p in range(len(taken) + 1) if p not in taken)
+    planes: dict[int, int] = {}
+    for label in sorted(others, key=lambda i: (-len(others[i]), i)):
+        taken = {planes[other] for other in others[label] if other in planes}
+        planes[label] = next(p for p in range(len(taken) + 1) if p not in taken)
+    plane = np.zeros(number + 1, np.int32)
+    plane[list(planes)] = list(planes.values())
     return plane
 
 

@@ -1,84 +1,129 @@
-"""Components: which objects of all tiles are one, by the links between them."""
+"""Components: which objects of all tiles are one, by the links between them.
+
+A large volume has millions of objects and links. Nothing is kept of a link but on disk, and of an object no more than
+its component; only those few that the tiles do not agree on are looked at closely.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Self, TypeAlias
 
 import numpy as np
 
-BLOCK = 1 << 16
+BLOCK = 1 << 13
 """Links that are looked at at a time."""
+LINK = np.dtype([("nodes", np.int64, 2), ("likeness", np.float64)])
+Block: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""The ends of links, int (L, 2), and how alike these are, float (L,)."""
 
 
-def components(tile_of: np.ndarray, whole: np.ndarray, nodes: np.ndarray, likeness: np.ndarray) -> np.ndarray:
-    """The component of each node, 0..K-1 in the order of their first.
+class Links:
+    """Links in a file without a name, which is there while the context is; they can be gone through again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed with the context)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, nodes: np.ndarray, likeness: np.ndarray) -> None:
+        """Keep links; arrays as of a `Block`."""
+        rows = np.empty(len(nodes), LINK)
+        rows["nodes"], rows["likeness"] = nodes, likeness
+        self._file.write(rows.tobytes())
+
+    def __iter__(self) -> Iterator[Block]:
+        self._file.seek(0)
+        while data := self._file.read(BLOCK * LINK.itemsize):
+            rows = np.frombuffer(data, LINK)
+            yield rows["nodes"], rows["likeness"]
+
+
+def components(count: Sequence[int], whole: np.ndarray, links: Iterable[Block]) -> np.ndarray:
+    """The component of each node, int (N,), 0..K-1 in the order of their first.
 
     The strongest links come first. One that would make two objects of one tile one is left out, for that tile saw them
     apart; of parts, whose likeness is 0, only if it saw both whole.
 
     Parameters
     ----------
-    tile_of : int array of shape (N,)
-        The tile that saw each node.
+    count : sequence of int
+        Nodes of each tile; they are numbered tile after tile.
     whole : bool array of shape (N,)
-        Whether it saw all of it.
-    nodes : int array of shape (L, 2)
-        The ends of each link.
-    likeness : float array of shape (L,)
+        Whether its tile saw all of a node.
+    links : iterable
+        In any order; gone through twice.
     """
+    forest = _Forest(len(whole))
+    for nodes, _ in links:
+        forest.join_all(nodes)
+    root = forest.roots
+    mixed = np.zeros(len(whole), bool)  # by root: some tile saw two of its nodes
+    for start, stop in zip(np.cumsum([0, *count]), np.cumsum(count), strict=False):
+        found, number = np.unique(root[start:stop], return_counts=True)
+        mixed[found[number > 1]] = True
+    of_mixed = np.flatnonzero(mixed[root])
+    if len(of_mixed):
+        tile_of = np.repeat(np.arange(len(count)), count)[of_mixed]
+        root[of_mixed] = of_mixed[_apart(tile_of, whole[of_mixed], *_between(of_mixed, links))]
+    is_root = root == np.arange(len(root), dtype=root.dtype)
+    return np.asarray((np.cumsum(is_root, dtype=root.dtype) - 1)[root])
+
+
+def _between(chosen: np.ndarray, links: Iterable[Block]) -> Block:
+    """The links between chosen nodes, by their places among these."""
+    every, likeness = [np.zeros((0, 2), np.int64)], [np.zeros(0)]
+    for nodes, alike in links:
+        place = np.searchsorted(chosen, nodes).clip(max=len(chosen) - 1)
+        kept = (chosen[place] == nodes).all(axis=1)
+        every.append(place[kept])
+        likeness.append(alike[kept])
+    return np.concatenate(every), np.concatenate(likeness)
+
+
+def _apart(tile_of: np.ndarray, whole: np.ndarray, nodes: np.ndarray, likeness: np.ndarray) -> np.ndarray:
+    """The root of each node, one link after another, the strongest first."""
     forest = _Forest(len(tile_of))
-    order = np.lexsort((nodes[:, 1], nodes[:, 0], -likeness))
-    for rows in _blocks(order):
-        for (one, other), alike in zip(nodes[rows].tolist(), likeness[rows].tolist(), strict=True):
-            a, b = sorted((forest.root(one), forest.root(other)))
-            if a == b:
-                continue
-            sides = (forest.members(node) for node in (a, b))
-            known = [{tile_of.item(node) for node in side if alike or whole.item(node)} for side in sides]
-            if not known[0] & known[1]:
-                forest.join(a, b)
-    return forest.numbers
+    known = [({tile}, {tile} if all_of_it else set()) for tile, all_of_it in zip(tile_of.tolist(), whole, strict=True)]
+    for row in np.lexsort((nodes[:, 1], nodes[:, 0], -likeness)):
+        a, b = sorted(map(forest.root, nodes[row].tolist()))
+        seen = 0 if likeness[row] else 1
+        if a != b and not known[a][seen] & known[b][seen]:
+            forest.parent[b] = a
+            for side in (0, 1):
+                known[a][side].update(known[b][side])
+            known[b] = (set(), set())
+    return forest.roots
 
 
 class _Forest:
-    """Trees of nodes, whose roots are their least nodes; those of a tree go round in a circle as well.
-
-    Of a node no more is kept than two numbers: of large volumes there are millions.
-    """
+    """Trees of nodes, whose roots are their least nodes."""
 
     def __init__(self, number: int) -> None:
-        self.parent = np.arange(number)
-        self.next = np.arange(number)
+        self.parent = np.arange(number, dtype=np.int32 if number <= np.iinfo(np.int32).max else np.int64)
 
     def root(self, node: int) -> int:
         parent = self.parent
-        while (above := parent.item(node)) != node:
+        while (above := int(parent[node])) != node:
             parent[node] = parent[above]
-            node = parent.item(node)
+            node = int(parent[node])
         return node
 
-    def members(self, root: int) -> Iterator[int]:
-        """All nodes of a tree."""
-        yield root
-        node = self.next.item(root)
-        while node != root:
-            yield node
-            node = self.next.item(node)
-
-    def join(self, low: int, high: int) -> None:
-        """Make one tree of two, by their roots."""
-        self.parent[high] = low
-        self.next[[low, high]] = self.next[[high, low]]
+    def join_all(self, nodes: np.ndarray) -> None:
+        """Make one tree of those of both ends of each link."""
+        for one, other in nodes.tolist():
+            a, b = self.root(one), self.root(other)
+            self.parent[max(a, b)] = min(a, b)
 
     @property
-    def numbers(self) -> np.ndarray:
-        """The number of the tree of each node, int64 (N,), from 0 on in the order of the roots."""
-        every = np.arange(len(self.parent))
-        for rows in _blocks(np.flatnonzero(self.parent != every)):
-            self.parent[rows] = [self.root(node) for node in rows.tolist()]
-        return np.asarray((np.cumsum(self.parent == every) - 1)[self.parent])
-
-
-def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), BLOCK):
-        yield rows[start : start + BLOCK]
+    def roots(self) -> np.ndarray:
+        """The root of each node, int (N,)."""
+        while not np.array_equal(above := self.parent[self.parent], self.parent):
+            self.parent = above
+        return self.parent

@@ -13,7 +13,7 @@ import numpy as np
 from napari_discern.instances import colour
 from napari_discern.progress import Progress, Steps
 from napari_discern.tiles.bank import Bank, Table
-from napari_discern.tiles.components import components
+from napari_discern.tiles.components import Links, components
 from napari_discern.tiles.seams import KINDS, Seams, SeamTable, compare
 
 
@@ -129,43 +129,45 @@ def join(bank: Bank, min_size: int, compared: Iterable[Compared | None] | None =
     Progress
         One a tile.
     """
-    number = len(bank.grid)
-    said: dict[int, list[tuple[int, Seams]]] = {}
-    for answer in compared if compared is not None else ((tile, compare(bank, tile)) for tile in range(number)):
-        said |= [answer] if answer is not None else []
-        yield Progress("join", len(said), number)
-    pixels, wholes, partners, failures = _looked_up(bank)
-    starts = np.concatenate([[0], np.cumsum([len(own) for own in pixels])]).astype(int)
-    seams: list[SeamTable] = []
-    nodes, likeness = [np.zeros((0, 2), np.int64)], [np.zeros(0)]
-    for one, (other, told) in ((tile, answer) for tile in range(number) for answer in said.pop(tile)):
-        nodes.append(told.pairs + np.array([starts[one] - 1, starts[other] - 1]))
-        likeness.append(told.likeness)
-        seams.append(told.seams)
-    tile_of = np.repeat(np.arange(number, dtype=np.int32), [len(own) for own in pixels])
-    part = components(tile_of, np.concatenate(wholes), np.concatenate(nodes), np.concatenate(likeness))
-    kept = np.bincount(part, np.concatenate(pixels), minlength=int(part.max(initial=-1)) + 1) >= max(1, min_size)
-    ids = (np.cumsum(kept) * kept)[part]
-    kind = np.uint32 if ids.max(initial=0) <= np.iinfo(np.uint32).max else np.int64
-    per_tile = [np.concatenate([[0], ids[a:b]]).astype(kind) for a, b in pairwise(starts)]
+    number, axes = len(bank.grid), len(bank.grid.shape)
+    count, pixels, whole, partners, failures = _looked_up(bank)
+    starts, tables = np.cumsum([0, *count]), [SeamTable.of((), axes)]
+    compared = compared if compared is not None else ((tile, compare(bank, tile)) for tile in range(number))
+    with Links(bank.folder) as links:
+        for done, answer in enumerate(compared):
+            if answer is not None:
+                tile, said = answer
+                for other, told in said:
+                    links.add(told.pairs + (starts[[tile, other]] - 1), told.likeness)
+                tables += [told.seams for _, told in said if len(told.seams)]
+            yield Progress("join", min(done + 1, number), number)
+        part = components(count, whole, links)
+    size = np.zeros(int(part.max(initial=-1)) + 1, np.int64)
+    np.add.at(size, part, pixels)
+    kept = size >= max(1, min_size)
+    new = np.cumsum(kept, dtype=np.uint32 if len(kept) <= np.iinfo(np.uint32).max else np.int64) * kept
+    nothing = np.zeros(1, new.dtype)
+    per_tile = [np.concatenate([nothing, new[part[a:b]]]) for a, b in pairwise(starts.tolist())]
     shared = _partners(partners, per_tile)
     plane = colour(int(kept.sum()), shared[:, :2])
-    plane[:1] = 0
-    every = SeamTable.chained(seams, len(bank.grid.shape))
-    return Joined(bank, per_tile, plane, shared, failures, _named(every, per_tile))
+    seams = SeamTable.chained(tables, axes)
+    ordered = seams.taken(np.lexsort((seams.tiles.max(axis=1), seams.tiles.min(axis=1))))  # whatever came first
+    return Joined(bank, per_tile, plane, shared, failures, _named(ordered, per_tile))
 
 
-def _looked_up(bank: Bank) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], dict[int, str]]:
-    """Of each tile: its objects' pixels in its core, whether it saw them whole, who shares pixels; and failures."""
-    pixels, wholes, partners = [], [], []
+def _looked_up(bank: Bank) -> tuple[list[int], np.ndarray, np.ndarray, list[np.ndarray], dict[int, str]]:
+    """Of each tile the number of objects, their pixels in its core, who is seen whole, who shares pixels; failures."""
+    count: list[int] = []
+    pixels, wholes, partners = [np.zeros(0, np.uint32)], [np.zeros(0, bool)], []
     failures: dict[int, str] = {}
     for tile in range(len(bank.grid)):
         found = bank.found(tile)
-        pixels.append(found.objects["own"])
+        count.append(len(found.objects["own"]))
+        pixels.append(found.objects["own"].astype(np.uint32))
         wholes.append(found.objects["cut"] == 0)
         partners.append(found.partners)
         failures |= {tile: found.failure} if found.failure else {}
-    return pixels, wholes, partners, failures
+    return count, np.concatenate(pixels), np.concatenate(wholes), partners, failures
 
 
 def _partners(partners: list[np.ndarray], ids: list[np.ndarray]) -> np.ndarray:
