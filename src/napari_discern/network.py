@@ -83,7 +83,7 @@ class EmbeddingNetwork(nn.Module):
         """Features (B, F, \\*S) of what the backbone sees at a scale."""
         size, linear = image.shape[2:], "bilinear" if image.ndim == 4 else "trilinear"
         if scale != 1:
-            sides = [max(1, round(n * scale)) for n in size]
+            sides = [max(1, math.floor(n * scale + 0.5)) for n in size]
             image = nn.functional.interpolate(image, sides, mode="area" if scale < 1 else linear)
         inside: tuple[Any, ...] = (..., *map(slice, image.shape[2:]))
         strides = self.architecture.strides
@@ -95,17 +95,18 @@ class EmbeddingNetwork(nn.Module):
         """Coordinate maps in [-1, 1] as further channels (De Brabandere et al. 2017, section 4.2)."""
         if not self.architecture.coordinate_channels:
             return image
-        maps = [torch.linspace(-1, 1, n, device=image.device) for n in image.shape[2:]]
+        axes = [torch.arange(n, dtype=torch.float32, device=image.device) for n in image.shape[2:]]
+        maps = [2 * axis / axis[-1].clamp_min(1) - 1 for axis in axes]
         grid = torch.stack(torch.meshgrid(*maps, indexing="ij")).to(image.dtype)
-        return torch.cat([image, grid.expand(len(image), *grid.shape)], dim=1)
+        return torch.cat([image, grid.expand(image.shape[0], *grid.shape)], dim=1)
 
     def _placed(self, embedding: Tensor) -> Tensor:
         """Scaled coordinates added to the first channels (Novotny et al. 2018, semi-convolutional)."""
         steps = self.architecture.coordinate_steps
         if steps is None:
             return embedding
-        size = embedding.shape[-len(steps) :]
-        maps = [(torch.arange(n, device=embedding.device) - n / 2) * step for n, step in zip(size, steps, strict=True)]
+        axes = [torch.arange(n, dtype=torch.float32, device=embedding.device) for n in embedding.shape[-len(steps) :]]
+        maps = [(axis - (axis[-1] + 1) / 2) * step for axis, step in zip(axes, steps, strict=True)]
         grid = torch.stack(torch.meshgrid(*maps, indexing="ij"))
         if embedding.ndim > 2 + len(steps):
             grid = grid[:, None]  # the same for all layers
@@ -138,10 +139,10 @@ def depth_to_space(blocks: Tensor, strides: Sequence[int]) -> Tensor:
     """Channels as the pixels of each block: (B, prod(strides) C, \\*S) to (B, C, \\*S strides); Shi et al. 2016."""
     n = len(strides)
     channels = blocks.shape[1] // math.prod(strides)
-    pixels = blocks.reshape(len(blocks), *strides, channels, *blocks.shape[2:])
+    pixels = blocks.reshape(blocks.shape[0], *strides, channels, *blocks.shape[2:])
     order = [0, 1 + n, *(axis for k in range(n) for axis in (2 + n + k, 1 + k))]
     sides = [side * step for side, step in zip(blocks.shape[2:], strides, strict=True)]
-    return pixels.permute(order).reshape(len(blocks), channels, *sides)
+    return pixels.permute(order).reshape(blocks.shape[0], channels, *sides)
 
 
 def _pad(image: Tensor, multiples: Sequence[int]) -> Tensor:

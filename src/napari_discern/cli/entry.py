@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 
 from napari_discern import __version__
 from napari_discern.errors import DiscernError
@@ -18,9 +19,12 @@ COMMANDS = {
     "evaluate": "score labels against the truth",
     "batch": "label volumes larger than memory, on one machine or many",
     "models": "list the models that come along",
+    "export": "write a model as a bioimage.io package or as ONNX",
+    "import": "take in a model of a bioimage.io package",
     "demo": "find the objects of a sample, and show them",
 }
-"""A command is a module of this package with `add_arguments(parser)` and `run(args)`, which returns an exit code."""
+"""A command is a module of this package with `add_arguments(parser)` and `run(args)`, which returns an exit code; one
+that is a word of Python has an underscore after it."""
 FAILED, INTERRUPTED = 2, 130
 
 
@@ -66,7 +70,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     for name, about in COMMANDS.items():
         command = commands.add_parser(name, help=about, description=f"{about.capitalize()}.", allow_abbrev=False)
         if name == chosen:
-            module = import_module(f"napari_discern.cli.{name}")
+            module = import_module(f"napari_discern.cli.{name}{'_' * iskeyword(name)}")
             module.add_arguments(command)
             command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
             command.set_defaults(run=module.run)

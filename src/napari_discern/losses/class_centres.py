@@ -68,8 +68,8 @@ def centre_scores(points: Tensor, centres: Tensor) -> Tensor:
     points : float tensor of shape (B, D, \\*S)
     centres : float32 tensor of shape (K, D)
     """
-    flat = points.float().flatten(2).movedim(1, -1)
-    apart = torch.cdist(flat, centres, compute_mode="donot_use_mm_for_euclid_dist").square().movedim(-1, 1)
-    nothing = apart[:, :1].clamp_max(ClassCentres.reach**2)
-    scores: Tensor = -torch.cat([nothing, apart[:, 1:]], 1).unflatten(2, points.shape[2:])
+    seen = points.float()
+    one = (-1,) + (1,) * (points.ndim - 2)
+    apart = torch.stack([(seen - centre.view(one)).square().sum(1) for centre in centres], 1)
+    scores: Tensor = -torch.cat([apart[:, :1].clamp_max(ClassCentres.reach**2), apart[:, 1:]], 1)
     return scores
