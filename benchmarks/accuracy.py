@@ -50,26 +50,30 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--out", type=Path, default=Path("accuracy"))
     known, flags = parser.parse_known_args()
-    out = known.out / known.name
     data = known.data or draw(SCENES[known.name], known.out / f"{known.name}_data")
+    measured(known.name, data, known.out / known.name, known.minutes, [*FLAGS.get(known.name, []), *flags])
+
+
+def measured(name: str, data: Path, out: Path, minutes: float, flags: list[str]) -> None:
+    """Train on data/train, segment and score data/val."""
     truth = "labels" if (data / "train" / "labels").is_dir() else "masks"
     train, val = ([str(data / part / kind) for kind in ("images", truth)] for part in ("train", "val"))
     start = time.monotonic()
     run(["train", "--images", train[0], "--labels", train[1], "--val-images", val[0], "--val-labels", val[1],
-         "--out", str(out / "model"), "--minutes", str(known.minutes), "--overwrite",
-         *FLAGS.get(known.name, []), *flags])  # fmt: skip
-    minutes = (time.monotonic() - start) / 60
+         "--out", str(out / "model"), "--minutes", str(minutes), "--overwrite", *flags])  # fmt: skip
+    took = (time.monotonic() - start) / 60
     run(["segment", val[0], "--model", str(out / "model"), "--out", str(out / "labels"), "--overwrite"])
     scores = out / "scores.json"
     run(["evaluate", "--labels", str(out / "labels"), "--truth", val[1], "--json", str(scores), "--overwrite",
          "--figure", str(out / "worst.png"), "--images", val[0]])  # fmt: skip
     said = json.loads(scores.read_text())
     mean = said["mean"]
-    print(f"{known.name}: S(0.5) {mean['S']['0.50']:.3f}, mean S(0.5..0.9) {mean['S_mean']:.3f}, "
-          f"SBD {mean['SBD']:.3f}, |DiC| {mean['DiC']:.2f} after {minutes:.1f} minutes of training")  # fmt: skip
+    print(f"{name}: S(0.5) {mean['S']['0.50']:.3f}, mean S(0.5..0.9) {mean['S_mean']:.3f}, "
+          f"SBD {mean['SBD']:.3f}, |DiC| {mean['DiC']:.2f} after {took:.1f} minutes of training")  # fmt: skip
     shared = mean["sharing"]
     if "class_accuracy" in said:
         print(f"{said['class_accuracy']:.3f} of the matched objects are of the right class")
+    print(f"PQ {mean['PQ']:.3f}")
     print(f"S(0.7) {mean['S']['0.70']:.3f}, mean IoU {shared['mean_iou']:.3f}, overlap pixels recall "
           f"{shared['overlap_recall']:.3f}, objects missed {shared['object_fnr']:.3f}")  # fmt: skip
 
