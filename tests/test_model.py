@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 from pathlib import Path
 
@@ -208,3 +209,14 @@ def test_low_precision_still_gives_float32() -> None:
     assert low.embed(seen).embedding.dtype == low.embed(seen).probability.dtype == torch.float32
     assert not torch.equal(low.embed(seen).embedding, high.embed(seen).embedding)
     assert torch.allclose(low.embed(seen).embedding, high.embed(seen).embedding, atol=0.1)
+
+
+@pytest.mark.parametrize("file", sorted((Path(__file__).parent / "released").rglob("*.json")), ids=lambda f: f.stem)
+def test_models_of_older_versions_still_open(file: Path) -> None:
+    """A card as it was released, and the names and shapes of its weights: both are what this version makes of it."""
+    released = json.loads(file.read_text(encoding="utf-8"))
+    model = Model.create(Card.from_dict(released["card"], file.name), "cpu")
+    shapes = {name: list(value.shape) for name, value in model.network.state_dict().items()}
+    assert shapes == released["shapes"]
+    for name, value in released["card"]["settings"]["cluster"].items():
+        assert getattr(model.card.settings.cluster, name) == value
