@@ -1,7 +1,7 @@
 """Train from scratch, segment and score: the three commands of the README, on one set.
 
     python benchmarks/accuracy.py dsb2018 --data DIR [--minutes 30] [--out DIR]
-    python benchmarks/accuracy.py sticks|translucent|worms|kinds [--minutes 15] [--out DIR]
+    python benchmarks/accuracy.py sticks|rosettes|translucent|worms|kinds [--minutes 15] [--out DIR]
 
 DIR holds train/ and val/, each with images/ and labels/ (or masks/). The others draw their own: 200 images to learn
 from and 40 others to score; kinds are round and elongated cells, two classes.
@@ -18,16 +18,17 @@ from pathlib import Path
 
 from napari_discern import io
 from napari_discern.cli import main as discern
-from napari_discern.synthetic import Cells, Scene, Sticks, Translucent, Worms
+from napari_discern.synthetic import Cells, Rosette, Scene, Sticks, Translucent, Worms
 
 FLAGS: dict[str, list[str]] = {
     "dsb2018": [],
     "sticks": ["--backbone.levels", "5"],  # sticks are long: see far
+    "rosettes": [],
     "translucent": [],
     "worms": [],
     "kinds": [],
 }
-SCENES: dict[str, Scene] = {"sticks": Sticks(), "translucent": Translucent(), "worms": Worms(),
+SCENES: dict[str, Scene] = {"sticks": Sticks(), "rosettes": Rosette(), "translucent": Translucent(), "worms": Worms(),
     "kinds": Cells(elongated=0.5)}  # fmt: skip
 
 

@@ -692,6 +692,7 @@ class TestModels:
     def test_each_with_what_one_chooses_by(self, say: Say, bundled: Path) -> None:
         small_model(bundled / "nuclei", description="Round things.", licence="CC0-1.0", scores={"S_mean": 0.712})
         small_model(bundled / "leaves")
+        (bundled / "nuclei" / "picture.png").write_bytes(b"a picture")
         code, said, _ = say("models")
         assert code == 0
         lines = said.splitlines()
@@ -699,6 +700,7 @@ class TestModels:
         assert lines[1].startswith("nuclei: 2D, 1 channel, S_mean 0.712, CC0-1.0, ")
         assert lines[1].endswith(" MB")
         assert lines[2].strip() == "Round things."
+        assert lines[3].strip() == f"picture: {bundled / 'nuclei' / 'picture.png'}"
 
     def test_none(self, say: Say, bundled: Path) -> None:
         code, said, _ = say("models")

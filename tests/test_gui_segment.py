@@ -532,3 +532,21 @@ def test_a_slider_moved_just_before_the_panel_goes_shows_nothing(
         panel.sliders.sliders["min_size"].setValue(100_000)
         panel.release()
     assert np.array_equal(layer.data, before)
+
+
+def test_what_a_model_is_for_is_told_with_a_picture(panel: SegmentPanel) -> None:
+    panel.model.pick("overlap")
+    assert "Translucent cells" in panel.about.text.text()
+    assert "CC0" in panel.about.text.text()
+    assert not panel.about.picture.pixmap().isNull()
+    before = panel.about.picture.pixmap().cacheKey()
+    panel.model.pick("nuclei")
+    assert "Nuclei in 2D" in panel.about.text.text()
+    assert panel.about.picture.pixmap().cacheKey() != before
+
+
+def test_a_model_without_a_picture_is_told_in_words(panel: SegmentPanel, tmp_path: Path) -> None:
+    Model.create(Card(name="mine", description="Buds."), "cpu").save(tmp_path / "mine")
+    panel.model.add(tmp_path / "mine")
+    assert panel.about.text.text().startswith("Buds.")
+    assert panel.about.picture.isHidden()

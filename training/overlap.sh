@@ -16,3 +16,4 @@ val=$out/translucent_data/val
 napari-discern segment "$val/images" --model "$out/overlap" --out "$out/found" --overwrite
 napari-discern evaluate --labels "$out/found" --truth "$val/masks" --json "$out/scores.json" --overwrite
 describe --scores "$out/scores.json"
+python "$here/picture.py" "$out/overlap" "$val/images/10000.png"

@@ -12,6 +12,8 @@ from napari_discern.model import Card, Model, read_card
 
 log = logging.getLogger(__name__)
 BUNDLED = Path(__file__).parent / "models"
+PICTURE = "picture.png"
+"""What a model found, in its folder: a picture to choose by."""
 OWN = "NAPARI_DISCERN_MODELS"
 """Environment variable that names the folder of the user's own models; else it is `.napari-discern/models` at home."""
 
@@ -54,6 +56,21 @@ def locate_model(name: str) -> Path:
         return path.resolve()
     known = ", ".join(bundled) or "none is"
     raise BadModel(f"there is no model {name!r}: it is not one of the list ({known}), nor a folder that exists.")
+
+
+def picture_of(name: str) -> Path | None:
+    """A picture of what a model found, if it has one."""
+    file = locate_model(name) / PICTURE
+    return file if file.is_file() else None
+
+
+def facts_of(name: str, card: Card) -> list[str]:
+    """What one chooses a model by, in few words each: dimensions, channels, scores, licence, size on disk."""
+    a = card.architecture
+    size = sum(file.stat().st_size for file in locate_model(name).iterdir()) / 1e6
+    scores = [f"{what} {value:.3f}" for what, value in card.scores.items()]
+    licence = [card.licence] if card.licence else []
+    return [f"{a.ndim}D", f"{a.channels} channel{'s'[: a.channels > 1]}", *scores, *licence, f"{size:.1f} MB"]
 
 
 def load_model(name: str, device: str = "auto") -> Model:

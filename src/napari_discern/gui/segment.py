@@ -23,6 +23,7 @@ from superqt import QCollapsible
 from napari_discern.errors import BadArgument
 from napari_discern.fields import merge
 from napari_discern.gui import result
+from napari_discern.gui.about import About
 from napari_discern.gui.choices import LayerBox, ModelBox
 from napari_discern.gui.class_colours import ClassColours
 from napari_discern.gui.correct import Correct
@@ -81,6 +82,7 @@ class SegmentPanel(QWidget):
         self.reset = QPushButton("&Reset")
         self.form: Form[Recipe] = Form(Recipe, only=OPTIONS)
         self.command, self.python = QPushButton("Copy as &command"), QPushButton("Copy as P&ython")
+        self.about = About()
         self.correct, self.classes = Correct(session), ClassColours()
         self.live = Latest(self)
         self.rest = QTimer(self, singleShot=True, interval=REST)
@@ -212,6 +214,7 @@ class SegmentPanel(QWidget):
         if self._look is not None and self.image.layer is not None:
             self._give_reason(self._look)
         if card is not None:
+            self.about.show_model(self.model.name, card)
             self.sliders.show_settings(card.settings)
             chosen, set_once = {**card.settings.model_dump(), "model": self.model.name}, preferences()
             chosen |= {"device": set_once.device, **({"tile": set_once.tile} if set_once.tile else {})}
@@ -278,11 +281,15 @@ class SegmentPanel(QWidget):
         fold = QCollapsible("Options")
         fold.setToolTip("Tiles, device and what else a run is set to; the defaults do for most images.")
         fold.addWidget(self.form.widget.native)
+        about = QCollapsible("About this model")
+        about.setToolTip("What the model is for, what it found in a picture, its scores and its licence.")
+        about.addWidget(self.about)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         for widget in (self.runner, self.sliders, self.reset, self.classes, self.correct):
             layout.addWidget(widget)
         layout.addLayout(copy)
+        layout.addWidget(about)
         layout.addWidget(fold)
         layout.addStretch()
 
