@@ -22,6 +22,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 BEAT = 0.5
 """Seconds after which a crew that has nothing to tell says so, so that one can stop it."""
+PROFILE = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
+"""Dask looks every hundredth of a second at what its workers do, for a tenth of their time."""
 ANSWER = 10
 """Seconds that a scheduler has to answer."""
 WAIT = 120
@@ -115,10 +117,10 @@ def _local(workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     # In place of Dask's own, which also keep malloc from reusing large blocks: a network is three times slower then.
-    threads = {name: str(threads_each(workers)) for name in THREADS}
-    before = {name: os.environ.get(name) for name in THREADS}
+    wanted = {**{name: str(threads_each(workers)) for name in THREADS}, PROFILE: "False"}
+    before = {name: os.environ.get(name) for name in wanted}
     with (
-        dask.config.set({"distributed.nanny.pre-spawn-environ": threads}),
+        dask.config.set({"distributed.nanny.pre-spawn-environ": wanted}),
         LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
         ) as cluster,
