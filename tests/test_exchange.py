@@ -156,6 +156,11 @@ def test_what_is_no_model_for_us_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"no zip")
     with pytest.raises(BadFile, match="neither a folder nor a zip"):
         read_package(tmp_path / "a.zip")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "rdf.yaml").write_text("inputs: [{axes: yx}]")
+    (tmp_path / "broken" / "weights.onnx").write_bytes(b"no onnx")
+    with pytest.raises(BadFile):
+        read_package(tmp_path / "broken")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadFile, match=r"no rdf\.yaml"):
         read_package(tmp_path / "empty")

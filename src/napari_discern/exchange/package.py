@@ -8,11 +8,12 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from napari_discern.architecture import Architecture
+from napari_discern.backbones import Backbone
 from napari_discern.errors import BadArgument, BadFile, BadModel
 from napari_discern.exchange.graph import EXTRA, MOST, exported, output_names
 from napari_discern.image import Image
@@ -62,7 +63,7 @@ def write_package(
         raise BadArgument(f"{path} must end in .zip.")
     if not authors:
         raise BadArgument("say who made the model (--author NAME, once for each).")
-    pixels = _middle(model.card, sample)
+    pixels = _middle(model, sample)
     with tempfile.TemporaryDirectory(prefix="napari-discern-") as name:
         folder = Path(name)
         program = exported(model)
@@ -90,9 +91,9 @@ def read_package(path: Path) -> Model:
     BadModel
         If its weights fit none of our networks, or are kept only in a form that can execute code.
     """
-    if path.is_dir():
-        return _read_folder(path)
     with reading(path), tempfile.TemporaryDirectory(prefix="napari-discern-") as name:
+        if path.is_dir():
+            return _read_folder(path, path)
         if not zipfile.is_zipfile(path):
             raise BadFile(f"{path} is no bioimage.io package: it is neither a folder nor a zip file.")
         folder = Path(name).resolve()
@@ -101,8 +102,7 @@ def read_package(path: Path) -> Model:
         return _read_folder(folder, path)
 
 
-def _read_folder(folder: Path, said: Path | None = None) -> Model:
-    where = said or folder
+def _read_folder(folder: Path, where: Path) -> Model:
     files = [p for p in folder.rglob("*") if p.is_file()]
     own = next((p.parent for p in files if p.name == CARD and (p.parent / WEIGHTS).is_file()), None)
     if own is not None:
@@ -114,9 +114,7 @@ def _read_folder(folder: Path, said: Path | None = None) -> Model:
 
 
 def _rdf(file: Path) -> Mapping[str, Any]:
-    import yaml
-
-    found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    found = _import("yaml").safe_load(file.read_text(encoding="utf-8"))
     if not isinstance(found, dict) or not found.get("inputs"):
         raise BadFile(f"{file.name} describes no model.")
     return found
@@ -152,10 +150,6 @@ def _as_backbone(rdf: Mapping[str, Any], files: Sequence[Path], where: Path) -> 
 
 def _backbones() -> list[Any]:
     """Each backbone with its defaults."""
-    from typing import get_args
-
-    from napari_discern.backbones import Backbone
-
     return [kind() for kind in get_args(get_args(Backbone)[0])]
 
 
@@ -211,13 +205,13 @@ def _import(name: str) -> Any:
         raise BadArgument(f"this takes packages that are not installed ({error}): {EXTRA}") from error
 
 
-def _middle(card: Card, sample: Image) -> np.ndarray:
+def _middle(model: Model, sample: Image) -> np.ndarray:
     """The middle of an image, float32 (1, C, \\*S), sides being multiples of what the network computes on."""
-    a = card.architecture
-    Model.create(card, "cpu").check(sample.channels, len(sample.spatial_axes))
+    a = model.card.architecture
+    model.check(sample.channels, len(sample.spatial_axes))
     sides = [min(n, SIDE[a.ndim]) // m * m for n, m in zip(sample.spatial_shape, a.multiples, strict=True)]
-    if not all(sides):
-        least = " x ".join(map(str, a.multiples))
+    if any(n < 2 * m for n, m in zip(sides, a.multiples, strict=True)):
+        least = " x ".join(str(2 * m) for m in a.multiples)
         raise BadArgument(f"the sample {sample.name} must be {least} pixels large at least.")
     box = [slice((n - s) // 2, (n - s) // 2 + s) for n, s in zip(sample.spatial_shape, sides, strict=True)]
     return np.ascontiguousarray(sample.read(box)[None], np.float32)
