@@ -165,3 +165,17 @@ def test_the_dock_opens_without_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+
+
+def test_nothing_is_cut_off_at_the_side(viewer: Any, qtbot: Any) -> None:
+    """On a small screen each panel has a bar to scroll it by, and room beside that."""
+    viewer.window._qt_window.resize(1280, 800)
+    dock = Dock(viewer)
+    viewer.window.add_dock_widget(dock, name="Discern")
+    viewer.window._qt_window.show()
+    for number in range(dock.tabs.count()):
+        dock.tabs.setCurrentIndex(number)
+        area = dock.tabs.widget(number)
+        qtbot.waitUntil(lambda area=area: area.isVisible())
+        assert area.minimumSizeHint().width() >= area.widget().minimumSizeHint().width() + 10
+        qtbot.waitUntil(lambda area=area: area.viewport().width() >= area.widget().width())

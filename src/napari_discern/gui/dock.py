@@ -33,13 +33,13 @@ class Dock(QWidget):
         self.tabs = QTabWidget()
         self.explore = ExplorePanel(self.session, self.segment)
         self.train = TrainPanel(self.session, self.segment.model)
-        self.tabs.addTab(_scrolling(self.segment), "Segment")
-        self.tabs.addTab(_scrolling(self.explore), "Explore")
-        self.tabs.addTab(_scrolling(self.train), "Train")
+        self.tabs.addTab(_Scrolling(self.segment), "Segment")
+        self.tabs.addTab(_Scrolling(self.explore), "Explore")
+        self.tabs.addTab(_Scrolling(self.train), "Train")
         self.evaluate = EvaluatePanel(self.session, self.segment)
-        self.tabs.addTab(_scrolling(self.evaluate), "Evaluate")
+        self.tabs.addTab(_Scrolling(self.evaluate), "Evaluate")
         self.batch = BatchPanel(self.session, self.segment)
-        self.tabs.addTab(_scrolling(self.batch), "Batch")
+        self.tabs.addTab(_Scrolling(self.batch), "Batch")
         self._mark_left()
         self.session.work.ended.connect(self._mark_left)
         self.train.forget.clicked.connect(self._mark_left)
@@ -116,8 +116,15 @@ class Dock(QWidget):
         super().closeEvent(event)
 
 
-def _scrolling(panel: QWidget) -> QScrollArea:
-    area = QScrollArea(widgetResizable=True)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(panel)
-    return area
+class _Scrolling(QScrollArea):
+    """A panel that is scrolled up and down, and never narrower than it needs to be."""
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__(widgetResizable=True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(panel)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the panel and a scroll bar beside it."""
+        width = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, super().minimumSizeHint().height())
