@@ -1,6 +1,7 @@
 """Make the pictures in docs/images from the running program.
 
     python docs/screenshots.py [--part panels|overlaps|batch] [--out DIR]
+    python docs/screenshots.py --part classes --model MODEL   # of benchmarks/accuracy.py kinds
 
 Needs a screen; without one, begin with xvfb-run --auto-servernum --server-args="-screen 0 1280x800x24".
 """
@@ -51,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
     parser.add_argument("--part", choices=PARTS, default="panels", help="each in a napari of its own")
+    parser.add_argument("--model", type=Path, help="of two classes")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to watch the training")
     known = parser.parse_args()
     viewer = napari.Viewer(title="napari-discern")
@@ -113,7 +115,17 @@ def batch(viewer: Any, dock: Dock, known: argparse.Namespace) -> None:
         viewer.layers.clear()
 
 
-PARTS = {"panels": panels, "overlaps": overlaps, "batch": batch}
+def classes(viewer: Any, dock: Dock, known: argparse.Namespace) -> None:
+    """Objects in the colour of their class."""
+    viewer.add_image(Cells(elongated=0.5)(10_003)[0].read()[0], name="cells")  # of those that were not learnt from
+    dock.segment.model.add(known.model)
+    dock.segment.find.click()
+    until(lambda: not dock.session.work.busy)
+    dock.segment.classes.tick.setChecked(True)
+    shoot(viewer, known.out / "classes.png")
+
+
+PARTS = {"panels": panels, "overlaps": overlaps, "batch": batch, "classes": classes}
 
 if __name__ == "__main__":
     main()
