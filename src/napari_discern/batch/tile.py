@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from napari_discern import io, zoo
+from napari_discern.batch.memory import EVERY, give_back
 from napari_discern.batch.output import Target
 from napari_discern.batch.plan import frame_of
 from napari_discern.batch.workplace import Workplace, writing
@@ -88,6 +89,8 @@ def do_tile(work: TileWork) -> TileDone:
         ) from error
     with writing(workplace.volume):
         bank.write(work.tile, layers, measures)
+    if work.tile % EVERY == 0:
+        give_back()
     return TileDone(work.frame, work.tile)
 
 

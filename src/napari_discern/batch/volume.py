@@ -16,6 +16,7 @@ import numpy as np
 from napari_discern import io
 from napari_discern.batch.crew import Crew
 from napari_discern.batch.events import Event, Events
+from napari_discern.batch.memory import give_back
 from napari_discern.batch.output import Target, create, finish, publish, refuse_finished
 from napari_discern.batch.plan import Plan, frame_of
 from napari_discern.batch.report import Report, events_at_seams, objects_of
@@ -98,9 +99,11 @@ def label_volume(job: Job, crew: Crew) -> Steps[Report]:
         frames: list[Joined] = []
         for frame in range(job.plan.count):
             frames.append((yield from _joined_frame(workplace, frame, job.plan, crew)))
+            give_back()
         planes = max(found.planes for found in frames)
         refuse_finished(workplace, planes, job.overwrite)
         yield from _filled(workplace, frames, planes, crew)
+        give_back()
         cut: list[Event] = []
         finish(workplace, planes, _objects(job, frames, cut))
         report = _report(job, frames, cut)

@@ -146,8 +146,10 @@ def join(bank: Bank, min_size: int, compared: Iterable[Compared | None] | None =
     np.add.at(size, part, pixels)
     kept = size >= max(1, min_size)
     new = np.cumsum(kept, dtype=np.uint32 if len(kept) <= np.iinfo(np.uint32).max else np.int64) * kept
-    nothing = np.zeros(1, new.dtype)
-    per_tile = [np.concatenate([nothing, new[part[a:b]]]) for a, b in pairwise(starts.tolist())]
+    every = np.zeros(len(part) + number, new.dtype)  # of each tile 0 and its objects, one after another
+    per_tile = [every[a + tile : b + tile + 1] for tile, (a, b) in enumerate(pairwise(starts.tolist()))]
+    for ids, (a, b) in zip(per_tile, pairwise(starts.tolist()), strict=True):
+        ids[1:] = new[part[a:b]]
     shared = _partners(partners, per_tile)
     plane = colour(int(kept.sum()), shared[:, :2])
     seams = SeamTable.chained(tables, axes)
