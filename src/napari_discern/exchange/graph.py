@@ -87,7 +87,7 @@ def exported(model: Model) -> torch.onnx.ONNXProgram:
         except ImportError as error:
             raise BadArgument(f"writing ONNX takes packages that are not installed ({error}): {EXTRA}") from error
         except torch.onnx.OnnxExporterError as error:
-            raise BadArgument(f"model {card.name!r} has parts that ONNX does not know; see the cause above.") from error
+            raise BadArgument(f"model {card.name!r} has parts that ONNX does not know; --debug names them.") from error
     if program is None:
         raise BadArgument(f"model {card.name!r} cannot be written as ONNX.")
     return program

@@ -15,7 +15,8 @@ from napari_discern.gui.checked import Checked
 from napari_discern.gui.layers import RECIPE, Source, classes_of, painted_on, pixels
 from napari_discern.gui.planes import Planes
 from napari_discern.image import Image
-from napari_discern.instances import Instances
+from napari_discern.instances import Instances, class_names
+from napari_discern.model import Card
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
@@ -140,6 +141,17 @@ def from_folders(images: str, labels: str) -> Lesson:
 def dense(pairs: Sequence[tuple[Image, Instances]]) -> list[tuple[Image, Instances]]:
     """The same lessons, of which everything that bears no label is background."""
     return [(image, replace(truth, known=None)) for image, truth in pairs]
+
+
+def words_of_classes(data: Sequence[tuple[Image, Instances]], card: Card | None) -> str:
+    """Which classes will be learnt from lessons, and which the model to start from does not know."""
+    named = class_names([truth for _, truth in data])
+    if card is None:
+        return f" Classes: {', '.join(named)}." if len(named) > 1 else ""
+    new = [name for name in named if name not in card.classes]
+    if len(named) < 2 or not new:
+        return ""
+    return f" ⚠ {card.name} does not know the classes {', '.join(new)}: to learn them, start from nothing."
 
 
 class _Part:

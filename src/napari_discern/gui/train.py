@@ -32,15 +32,14 @@ from napari_discern.gui.choices import LayerBox, ModelBox, NarrowBox
 from napari_discern.gui.curves import Curves
 from napari_discern.gui.form import Form
 from napari_discern.gui.layers import AID, RECIPE, Source, guess, selected_with
-from napari_discern.gui.lesson import Lesson, from_folders, from_layers
+from napari_discern.gui.lesson import Lesson, from_folders, from_layers, words_of_classes
 from napari_discern.gui.lessons import Lessons
 from napari_discern.gui.outcome import Outcome
 from napari_discern.gui.planes import Planes
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.session import Session
 from napari_discern.gui.teaching import Preview, Screen, Taught, teach
-from napari_discern.instances import class_names
-from napari_discern.learning import Labelled, object_size
+from napari_discern.learning import object_size
 from napari_discern.loop import crop_size
 from napari_discern.model import Card
 from napari_discern.progress import Progress, Steps
@@ -284,7 +283,7 @@ class TrainPanel(QWidget):
         aside = f", {len(validation)} to check on" if validation else ""
         self.reasons.setText(
             f"{len(data)} to learn from{aside}. Objects about {size:.0f} px across: crops of "
-            f"{' x '.join(map(str, crop))} px.{_words_of_classes([*data, *validation], card)}"
+            f"{' x '.join(map(str, crop))} px.{words_of_classes([*data, *validation], card)}"
         )
 
     def _add_folders(self) -> None:
@@ -378,17 +377,6 @@ class TrainPanel(QWidget):
 def _blame(error: Exception) -> None:
     """Say that a training has failed whose panel was closed."""
     show_error(f"The training has failed: {error}")
-
-
-def _words_of_classes(data: Labelled, card: Card | None) -> str:
-    """Which classes will be learnt from lessons, and which the model to start from does not know."""
-    named = class_names([truth for _, truth in data])
-    if card is None:
-        return f" Classes: {', '.join(named)}." if len(named) > 1 else ""
-    new = [name for name in named if name not in card.classes]
-    if len(named) < 2 or not new:
-        return ""
-    return f" ⚠ {card.name} does not know the classes {', '.join(new)}: to learn them, start from nothing."
 
 
 def _tell(taught: Taught) -> None:
