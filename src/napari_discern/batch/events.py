@@ -98,8 +98,10 @@ class Events(Sequence[Event]):
     def once(self) -> Events:
         """Each kind of event once an object, or pair of objects: the first of them."""
         order = np.lexsort((self.other, self.label, self.kind))  # stable
-        rows = np.stack([self.kind[order], self.label[order], self.other[order]])
-        new = np.concatenate([[True], (rows[:, 1:] != rows[:, :-1]).any(axis=0)])[: len(order)]
+        new = np.ones(len(order), bool)
+        new[1:] = False
+        for column in (self.kind, self.label, self.other):
+            new[1:] |= np.diff(column[order]) != 0
         return self.taken(np.sort(order[new]))
 
     def __len__(self) -> int:

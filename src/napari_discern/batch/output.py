@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_discern.batch.pyramid import build
 from napari_discern.batch.workplace import Workplace
 from napari_discern.errors import BadFile, OutputExists
 from napari_discern.lazy import LazyModule
+from napari_discern.progress import Steps, part_of
 from napari_discern.tiles import Box
 
 if TYPE_CHECKING:
@@ -120,12 +122,19 @@ def create(workplace: Workplace, planes: int, largest: int) -> Target:
     return Target(tuple(paths), axes, spatial)
 
 
-def finish(workplace: Workplace, planes: int, tables: Iterable[pd.DataFrame]) -> None:
-    """Build the pyramids of the labels, and write the table beside them, part by part; there is one part at least."""
+def finish(workplace: Workplace, planes: int, tables: Iterable[pd.DataFrame]) -> Steps[None]:
+    """Build the pyramids of the labels, and write the table beside them, part by part; there is one part at least.
+
+    Yields
+    ------
+    Progress
+        As the pyramids grow.
+    """
     plan = workplace.plan
     frame = ngio.open_ome_zarr_container(workplace.result)
-    for name in names_of(plan.label_name, planes):
-        frame.get_label(name).consolidate(mode="auto")
+    for number, name in enumerate(names_of(plan.label_name, planes)):
+        levels = [frame.get_label(name, path=path).zarr_array for path in frame.get_label(name).meta.paths]
+        yield from part_of(build(levels), "pyramid", number, 1, planes)
     parts = iter(tables)
     features = ngio.tables.FeatureTable(next(parts).set_index("label"), reference_label=plan.label_name)
     frame.add_table(plan.label_name, features, backend="csv")

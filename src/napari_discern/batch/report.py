@@ -18,7 +18,7 @@ from napari_discern.tiles import EXTENTS, Joined, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-PART = 100_000
+PART = 20_000
 """Rows that are put together at a time."""
 
 
@@ -112,11 +112,13 @@ def events_at_seams(joined: Joined, place: Sequence[int], first: int) -> Events:
     first : int
         What ids of this frame are counted from.
     """
-    seams = joined.seams.taken(np.argsort(joined.seams.kind == 0, kind="stable"))  # what is sound comes last
-    label, other = seams.ids.T
+    seams = joined.seams
+    order = np.argsort(seams.kind == 0, kind="stable")  # what is sound comes last
+    label, other = seams.ids[order].T
     there = (other != 0) & (other != label)
-    where = np.concatenate([np.full((len(seams), len(place)), place, np.float32), seams.place], axis=1)
-    return Events(seams.kind, where, label + first, np.where(there, other + first, 0)).once
+    where = np.empty((len(seams), len(place) + seams.place.shape[1]), np.float32)
+    where[:, : len(place)], where[:, len(place) :] = place, seams.place[order]
+    return Events(seams.kind[order], where, label + first, np.where(there, other + first, 0)).once
 
 
 def objects_of(

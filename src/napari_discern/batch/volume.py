@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SEAMS = "seams.json"
-JOIN, FILL = 0.05, 0.05
-"""Shares of the bar that joining and writing take."""
+JOIN, FILL, PYRAMID = 0.05, 0.03, 0.02
+"""Shares of the bar that joining, writing and the smaller levels take."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def label_volume(job: Job, crew: Crew) -> Steps[Report]:
         yield from _filled(workplace, frames, planes, crew)
         give_back()
         cut: list[Event] = []
-        finish(workplace, planes, _objects(job, frames, cut))
+        finishing = finish(workplace, planes, _objects(job, frames, cut))
+        yield from part_of(finishing, "pyramid", 1 - PYRAMID, PYRAMID, 1)
         report = _report(job, frames, cut)
         _note(workplace, report.line)
         publish(workplace, planes, job.overwrite, _extras(workplace, report))
@@ -161,7 +162,7 @@ def _tiles(job: Job, crew: Crew) -> Steps[list[TileDone]]:
     total = plan.count * len(plan.grid)
     done = total - len(todo)
     failed: list[TileDone] = []
-    end = total / (1 - JOIN - FILL)
+    end = total / (1 - JOIN - FILL - PYRAMID)
     yield Progress("tiles", done, end)
     with closing(crew.each(do_tile, todo)) as results:
         for result in results:
@@ -192,7 +193,7 @@ def _joined_frame(workplace: Workplace, frame: int, plan: Plan, crew: Crew) -> S
     work = (SeamWork(workplace, frame, tile) for tile in range(len(plan.grid)))
     with closing(crew.each(compare_tile, work)) as compared:
         steps = join(workplace.bank(frame), plan.recipe.min_size, compared)
-        return (yield from part_of(steps, "join", 1 - JOIN - FILL + frame * width, width, 1))
+        return (yield from part_of(steps, "join", 1 - JOIN - FILL - PYRAMID + frame * width, width, 1))
 
 
 def _filled(workplace: Workplace, frames: Sequence[Joined], planes: int, crew: Crew) -> Steps[None]:
@@ -202,7 +203,7 @@ def _filled(workplace: Workplace, frames: Sequence[Joined], planes: int, crew: C
     with closing(crew.each(fill_tile, _fillings(workplace, target, frames))) as results:
         for result in results:
             done += result is not None
-            yield Progress("write", 1 - FILL + FILL * done / total, 1)
+            yield Progress("write", 1 - FILL - PYRAMID + FILL * done / total, 1)
 
 
 def _fillings(workplace: Workplace, target: Target, frames: Sequence[Joined]) -> Iterator[FillWork]:
