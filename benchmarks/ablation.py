@@ -21,6 +21,7 @@ from napari_discern.segmentation import segment
 
 VARIANTS: dict[str, list[str]] = {
     "as it is": [],
+    "6 crops a step": ["--batch", "6"],
     "another seed": ["--seed", "1"],
     "pixels one by one": ["--stride", "1"],
     "2 crops a step": ["--batch", "2"],

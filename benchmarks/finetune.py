@@ -1,73 +1,115 @@
-"""S(0.5) on `val` against minutes of fine-tuning from five labelled images, from scratch and from a base model.
+"""S(0.5) on `val` against the number of labelled images and the minutes of training, from scratch and from base models.
 
-    python benchmarks/finetune.py --data DIR --base MODEL [--make-base MINUTES] [--minutes 1 2 5 10] [--write FIGURE]
+    python benchmarks/finetune.py --data DIR [--bases cells leaves ...] [--images 1 2 5 10 50] [--minutes 2 5 15]
+        [--sparse SHARE] [--out FILE] [FLAGS]
+    python benchmarks/finetune.py --draw FIGURE [--out FILE]
 
-DIR holds train/ and val/, each with images/ and labels/. The base must not have seen the images that are learnt from:
-`--make-base MINUTES` trains one first and saves it there, on all of train/ but these. The images are the first by name.
-Trained as the panel does: settings are chosen on the few images themselves, and `val` is only scored.
+DIR holds train/ and val/, each with images/ and labels/. The bases must not have seen the set. The images are the first
+by name. Trained as the panel does: of fewer than five images the settings are chosen on these themselves, else on a
+tenth set aside; `val` is only scored. With --sparse only that share of the objects is labelled, at least one an image,
+and the rest is unknown. FLAGS are further ones of `train`. Each row goes to FILE when done; --draw draws them all.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
-from napari_discern import io, load_model, run, score, segment
-from napari_discern.learning import Labelled, train
-from napari_discern.metrics import Report
-from napari_discern.model import Model
-from napari_discern.training import Training
+import numpy as np
 
+from napari_discern import io, load_model
+from napari_discern.cli import main as discern
+from napari_discern.instances import Instances
+from napari_discern.metrics import mean, score
+from napari_discern.progress import run
+from napari_discern.segmentation import segment
 
-def read(folder: Path) -> list[io.Pair]:
-    """The pairs of a half of the data, by name."""
-    return io.pair(folder / "images", folder / "labels")
-
-
-def scored(model: Model, val: Labelled) -> float:
-    """Mean S(0.5) over the images."""
-    scores = {image.name: score(run(segment(image, model)), truth) for image, truth in val}
-    return float(Report(scores).mean["S"]["0.50"])
+SCRATCH = "scratch"
 
 
 def main() -> None:
-    """Train for each number of minutes, print a line for each, and draw the curves."""
+    """Train each, print and keep a row for each, or draw what is there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--base", required=True)
-    parser.add_argument("--make-base", type=float, metavar="MINUTES", help="train the base first, on the other images")
-    parser.add_argument("--images", type=int, default=5)
-    parser.add_argument("--minutes", type=float, nargs="+", default=[1.0, 2.0, 5.0, 10.0])
-    parser.add_argument("--write", type=Path)
-    known = parser.parse_args()
-    pairs = read(known.data / "train")
-    few, others = pairs[: known.images], pairs[known.images :]
-    val = [pair.read() for pair in read(known.data / "val")]
-    if known.make_base:
-        run(train(Training(minutes=known.make_base), [p.read() for p in others])).save(Path(known.base), overwrite=True)
-    base, data = load_model(known.base), [pair.read() for pair in few]
-    curves: dict[str, list[tuple[float, float]]] = {"from scratch": [], "from the base": [(0.0, scored(base, val))]}
-    print(f"from the base, 0 minutes: S(0.5) {curves['from the base'][0][1]:.3f}", flush=True)
-    for minutes in known.minutes:
-        for name, start in (("from scratch", None), ("from the base", base)):
-            model = run(train(Training(minutes=minutes), data, base=start))
-            curves[name].append((minutes, scored(model, val)))
-            print(f"{name}, {minutes:g} minutes: S(0.5) {curves[name][-1][1]:.3f}", flush=True)
-    if known.write:
-        draw(curves, known.write, known.images)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--bases", nargs="+", default=[])
+    parser.add_argument("--no-scratch", action="store_true")
+    parser.add_argument("--images", type=int, nargs="+", default=[1, 2, 5, 10, 50])
+    parser.add_argument("--minutes", type=float, nargs="+", default=[2.0, 5.0, 15.0])
+    parser.add_argument("--sparse", type=float, default=1.0)
+    parser.add_argument("--out", type=Path, default=Path("finetune/rows.jsonl"))
+    parser.add_argument("--draw", type=Path)
+    known, flags = parser.parse_known_args()
+    if known.draw:
+        draw(known.out, known.draw)
+        return
+    known.out.parent.mkdir(parents=True, exist_ok=True)
+    for images in known.images:
+        few = picked(known.data / "train", images, known.sparse, known.out.parent)
+        for base in [*([] if known.no_scratch else [SCRATCH]), *known.bases]:
+            for minutes in known.minutes:
+                row = {"base": base, "images": images, "minutes": minutes, "sparse": known.sparse}
+                row |= measured(few, known.data / "val", base, minutes, known.out.parent / "model", flags)
+                with known.out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+                print(row, flush=True)
 
 
-def draw(curves: dict[str, list[tuple[float, float]]], path: Path, images: int) -> None:
-    """The curves as a picture."""
+def picked(train: Path, number: int, share: float, out: Path) -> Path:
+    """A folder with the first images, and labels of a share of their objects."""
+    folder = out / f"{number}-{share:g}"
+    for pair in io.pair(train / "images", train / "labels")[:number]:
+        image, truth = pair.read()
+        io.write_image(folder / "images" / f"{pair.name}.tif", image, overwrite=True)
+        io.write_masks(folder / "labels" / f"{pair.name}.npz", some(truth, share), overwrite=True)
+    return folder
+
+
+def some(truth: Instances, share: float) -> Instances:
+    """A share of the objects, at least one, at random but the same each time."""
+    count = max(1, round(share * truth.n))
+    chosen = np.random.default_rng(0).permutation(truth.n)[:count] + 1
+    return Instances.from_labels(np.where(np.isin(truth.labels, chosen), truth.labels, 0))
+
+
+def measured(few: Path, val: Path, base: str, minutes: float, out: Path, flags: list[str]) -> dict[str, float]:
+    """Train on some images and score on `val`."""
+    command = ["train", "--images", str(few / "images"), "--labels", str(few / "labels"), "--out", str(out),
+        "--minutes", str(minutes), "--overwrite", *flags]  # fmt: skip
+    command += [] if base == SCRATCH else ["--model", base]
+    command += [] if few.name.endswith("-1") else ["--unlabelled", "unknown"]
+    if code := discern(command):
+        raise SystemExit(code)
+    model, scores = load_model(str(out)), []
+    for pair in io.pair(val / "images", val / "labels"):
+        image, truth = pair.read()
+        scores.append(score(run(segment(image, model)), truth))
+    found = mean(scores)
+    return {"steps": model.card.training["steps_done"], "S_50": found["S"]["0.50"], "S_mean": found["S_mean"]}
+
+
+def draw(rows: Path, to: Path) -> None:
+    """S(0.5) against the number of images: a panel for each time, a line for each start."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 3.5), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    for (name, points), marker in zip(curves.items(), "os", strict=True):
-        axes.plot(*zip(*points, strict=True), marker=marker, label=name)
-    axes.set(xlabel=f"minutes of training on {images} images, two cores", ylabel="S(0.5) on val", ylim=(0, 1))
-    axes.legend()
-    figure.savefig(path)
+    done = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()]
+    times = sorted({row["minutes"] for row in done})
+    starts = list(dict.fromkeys((row["base"], row["sparse"]) for row in done))
+    figure = Figure(figsize=(3.2 * len(times), 3.2), dpi=150, layout="constrained")
+    for axes, minutes in zip(figure.subplots(1, len(times), sharey=True, squeeze=False)[0], times, strict=True):
+        for (base, sparse), marker in zip(starts, "osD^vP*X", strict=False):
+            points = sorted((row["images"], row["S_50"]) for row in done
+                            if (row["base"], row["sparse"], row["minutes"]) == (base, sparse, minutes))  # fmt: skip
+            if points:
+                name = f"from {base}" + (f", {sparse:.0%} of the objects" if sparse < 1 else "")
+                axes.plot(*zip(*points, strict=True), marker=marker, label=name)
+        axes.set(title=f"{minutes:g} minutes", xlabel="labelled images", xscale="log", ylim=(0, 1))
+        axes.set_xticks([1, 2, 5, 10, 50], ["1", "2", "5", "10", "50"])
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("S(0.5) on val")
+    figure.axes[-1].legend(fontsize="small")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(to)
 
 
 if __name__ == "__main__":

@@ -589,9 +589,12 @@ def test_crops_fit_objects_voxels_and_network(crop: Any, card: Card, expected: t
 
 
 def test_automatic_batches_hold_about_as_many_pixels() -> None:
-    def batch(crop: int) -> int:
-        bare = SimpleNamespace(training=Training(), sampler=SimpleNamespace(crop=(crop, crop)))
+    def batch(device: str, crop: int) -> int:
+        fabric = SimpleNamespace(device=SimpleNamespace(type=device))
+        bare = SimpleNamespace(training=Training(), sampler=SimpleNamespace(crop=(crop, crop)), fabric=fabric)
         return Loop.batch.fget(bare)  # type: ignore[attr-defined]
 
-    assert [batch(crop) * crop**2 for crop in (128, 192, 256)] == pytest.approx([loop.PIXELS] * 3, rel=0.15)
-    assert batch(1000) == 1
+    sides = (128, 192, 256)
+    assert [batch("cuda", crop) * crop**2 for crop in sides] == pytest.approx([loop.PIXELS] * 3, rel=0.15)
+    assert [batch("cpu", crop) for crop in (64, 100, *sides)] == [10, 4, 2, 1, 1]
+    assert batch("cuda", 1000) == batch("cpu", 1000) == 1

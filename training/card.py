@@ -1,14 +1,16 @@
 """Make a trained model one that ships: 16 bits a weight, scored on data, with a card and a picture.
 
     python training/card.py MODEL OUT --name N --description TEXT --licence L --data TEXT --val DIR [--picture IMAGE]
+        [--notice FILE]
 
 DIR holds images/, and labels/ or masks/. The scores in the card are those of the weights as they are written. Where no
-IMAGE is named, the picture is of the first of DIR.
+IMAGE is named, the picture is of the first of DIR. FILE is a notice that the licence of the data asks for.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +38,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--notice", type=Path)
     known = parser.parse_args()
     trained = load_model(str(known.model), "cpu")
     words = {name: getattr(known, name) for name in FIELDS}
@@ -44,6 +47,8 @@ def main() -> None:
     update = {"scores": scores(half, known.val)}
     replace(half, card=half.card.model_copy(update=update)).save(known.out, overwrite=True, half=True)
     draw(half, known.picture or min((known.val / "images").iterdir()), known.out / PICTURE)
+    if known.notice:
+        shutil.copyfile(known.notice, known.out / "NOTICE.txt")
 
 
 def scores(model: Model, val: Path) -> dict[str, float]:

@@ -26,8 +26,9 @@ else:
     torch = LazyModule("torch")
 
 DEFAULT_MINUTES = 15.0
-PIXELS = 220_000
-"""Pixels a step where the batch is "auto"."""
+PIXELS, PIXELS_CPU = 220_000, 40_000
+"""Pixels a step where the batch is "auto". On a CPU a step costs what its pixels cost, and many small steps teach more
+than few large ones (docs/benchmarks.md)."""
 LOSSES = ("embedding", "foreground", "seediness")
 """What a step is made of, by name."""
 LOOK = 10
@@ -105,8 +106,10 @@ class Loop:
     @property
     def batch(self) -> int:
         """Crops a step."""
-        batch = self.training.batch
-        return max(1, round(PIXELS / math.prod(self.sampler.crop))) if batch == "auto" else batch
+        if self.training.batch != "auto":
+            return self.training.batch
+        pixels = PIXELS_CPU if self.fabric.device.type == "cpu" else PIXELS
+        return max(1, round(pixels / math.prod(self.sampler.crop)))
 
     @property
     def deadline(self) -> float:

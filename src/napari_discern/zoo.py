@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 BUNDLED = Path(__file__).parent / "models"
 PICTURE = "picture.png"
 """What a model found, in its folder: a picture to choose by."""
+FIGURES = {"S_50": "S(0.5)", "S_mean": "mean S(0.5..0.9)", "DiC": "|DiC|", "mean_iou": "mean IoU"}
+"""Scores of a card as people write them; others as they are."""
 OWN = "NAPARI_DISCERN_MODELS"
 """Environment variable that names the folder of the user's own models; else it is `.napari-discern/models` at home."""
 
@@ -68,7 +70,7 @@ def facts_of(name: str, card: Card) -> list[str]:
     """What one chooses a model by, in few words each: dimensions, channels, scores, licence, size on disk."""
     a = card.architecture
     size = sum(file.stat().st_size for file in locate_model(name).iterdir()) / 1e6
-    scores = [f"{what} {value:.3f}" for what, value in card.scores.items()]
+    scores = [f"{FIGURES.get(what, what)} {value:.3f}" for what, value in card.scores.items()]
     licence = [card.licence] if card.licence else []
     return [f"{a.ndim}D", f"{a.channels} channel{'s'[: a.channels > 1]}", *scores, *licence, f"{size:.1f} MB"]
 

@@ -189,8 +189,9 @@ class ModelBox(NarrowBox):
         return [n for n, c in self.cards.items() if (c.architecture.ndim, c.architecture.channels) == (ndim, channels)]
 
     def alike(self, look: Look) -> list[str]:
-        """The models made for images that look so, or whose card does not say for which."""
-        return [n for n in self.fitting(look.ndim, look.channels) if self.cards[n].tone in (look.tone, None)]
+        """The models made for images that look so, and then those whose card does not say for which."""
+        fitting = self.fitting(look.ndim, look.channels)
+        return [n for tone in (look.tone, None) for n in fitting if self.cards[n].tone == tone]
 
     def _fill(self) -> None:
         before = self.name
