@@ -13,3 +13,9 @@ def give_back() -> None:
     """Give memory that is free back to the system where the C library (glibc) would keep it in pieces; else nothing."""
     with suppress(AttributeError, OSError, TypeError):  # other systems
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def now_and_then(tile: int) -> None:
+    """`give_back` at some of the tiles."""
+    if tile % EVERY == 0:
+        give_back()

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from napari_discern import io, zoo
-from napari_discern.batch.memory import EVERY, give_back
+from napari_discern.batch.memory import now_and_then
 from napari_discern.batch.output import Target
 from napari_discern.batch.plan import frame_of
 from napari_discern.batch.workplace import Workplace, writing
@@ -89,8 +89,7 @@ def do_tile(work: TileWork) -> TileDone:
         ) from error
     with writing(workplace.volume):
         bank.write(work.tile, layers, measures)
-    if work.tile % EVERY == 0:
-        give_back()
+    now_and_then(work.tile)
     return TileDone(work.frame, work.tile)
 
 
@@ -105,7 +104,9 @@ class SeamWork:
 
 def compare_tile(work: SeamWork) -> Compared:
     """Which objects of a tile are those of its neighbours."""
-    return work.tile, compare(work.workplace.bank(work.frame), work.tile)
+    compared = work.tile, compare(work.workplace.bank(work.frame), work.tile)
+    now_and_then(work.tile)
+    return compared
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ def fill_tile(work: FillWork) -> int:
     with writing(work.workplace.volume):
         for array, labels in zip(arrays, planes, strict=True):
             array[work.target.place(work.workplace.plan.place(work.frame), core)] = labels.astype(array.dtype)
+    now_and_then(work.tile)
     return work.tile
 
 

@@ -96,6 +96,7 @@ def label_volume(job: Job, crew: Crew) -> Steps[Report]:
         yield from _settled(job)
         failed = yield from _tiles(job, crew)
         _refuse_gaps(job, failed)
+        give_back()
         frames: list[Joined] = []
         for frame in range(job.plan.count):
             frames.append((yield from _joined_frame(workplace, frame, job.plan, crew)))

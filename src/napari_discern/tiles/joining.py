@@ -88,7 +88,7 @@ class Joined:
             if _how(name).mean:
                 columns[name] /= np.maximum(columns["seen"], 1)
         if columns:
-            columns["overlap"] = np.minimum(self._shared[before + 1 : last + 1], columns["overlap"])
+            columns["overlap"] = np.minimum(self._shared(before, last), columns["overlap"])
         return columns
 
     @cached_property
@@ -97,11 +97,11 @@ class Joined:
         kept = [ids[ids > 0] for ids in self.ids]
         return np.array([(ids.min(initial=self.n + 1), ids.max(initial=0)) for ids in kept], np.int64).reshape(-1, 2)
 
-    @cached_property
-    def _shared(self) -> np.ndarray:
-        """Pixels that each object 0..N shares with others, a pixel of several partners counting for each."""
-        ends = np.concatenate([self.partners[:, 0], self.partners[:, 1]])
-        return np.bincount(ends, np.tile(self.partners[:, 2], 2), minlength=self.n + 1)
+    def _shared(self, before: int, last: int) -> np.ndarray:
+        """Pixels that objects before + 1 .. last share with others, a pixel of several partners counting for each."""
+        ends = self.partners[:, :2].T.ravel()
+        here = (ends > before) & (ends <= last)
+        return np.bincount(ends[here] - before - 1, np.tile(self.partners[:, 2], 2)[here], minlength=last - before)
 
 
 def lay(found: np.ndarray, ids: np.ndarray, plane: np.ndarray, planes: int) -> np.ndarray:
