@@ -121,3 +121,18 @@ def test_own_models_are_listed_after_those_that_come_along(
     assert "'broken' is passed over" in caplog.text
     assert zoo.load_model("mine", "cpu").card.name == "mine"
     assert zoo.locate_model("nuclei") == bundled / "nuclei"
+
+
+def test_the_models_that_come_along_are_small_and_say_what_they_are() -> None:
+    sizes = {}
+    for name, card in zoo.list_models():
+        folder = zoo.locate_model(name)
+        assert card.name == name
+        assert all((card.description, card.licence, card.data, card.training)), name
+        assert {"S_50", "S_mean", "SBD", "DiC", "PQ"} <= set(card.scores), name
+        assert zoo.picture_of(name), name
+        assert ("MIT" in card.licence) == (folder / "NOTICE.txt").is_file(), name
+        sizes[name] = sum(file.stat().st_size for file in folder.iterdir())
+    assert {"cells", "nuclei", "overlap"} <= set(sizes)
+    assert max(sizes.values()) <= 5e6
+    assert sum(sizes.values()) <= 20e6

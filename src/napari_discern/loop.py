@@ -28,7 +28,7 @@ else:
 DEFAULT_MINUTES = 15.0
 PIXELS, PIXELS_CPU = 220_000, 40_000
 """Pixels a step where the batch is "auto". On a CPU a step costs what its pixels cost, and many small steps teach more
-than few large ones (docs/benchmarks.md)."""
+than few large ones (docs/accuracy.md)."""
 LOSSES = ("embedding", "foreground", "seediness")
 """What a step is made of, by name."""
 LOOK = 10

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 CHOOSE, CHECK = 40, 16
 """Windows that the settings are chosen on, and that are scored each time during training, at most."""
 FOREGROUND_THRESHOLDS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
-MIN_SIZES = (0.0, 0.02, 0.05, 0.1, 0.2)
+MIN_SIZES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4)
 """Smallest object as a share of the median object's pixels."""
 
 

@@ -189,8 +189,8 @@ class ModelBox(NarrowBox):
         return [n for n, c in self.cards.items() if (c.architecture.ndim, c.architecture.channels) == (ndim, channels)]
 
     def alike(self, look: Look) -> list[str]:
-        """The models made for images that look so, and then those whose card does not say for which."""
-        fitting = self.fitting(look.ndim, look.channels)
+        """The models made for images that look so, and then those whose card does not say; the picked one first."""
+        fitting = sorted(self.fitting(look.ndim, look.channels), key=lambda name: name != self.name)
         return [n for tone in (look.tone, None) for n in fitting if self.cards[n].tone == tone]
 
     def _fill(self) -> None:

@@ -186,7 +186,7 @@ class SegmentPanel(QWidget):
         last_look, self._look = self._look, look
         if fitting and (last_look is None or look.words != last_look.words or self.model.name not in fitting):
             last = recall(look.words).get("model")
-            choices = [last, *(n for n in alike if n == self.model.name), *alike, *fitting]
+            choices = [last, *alike, *fitting]
             self.model.pick(next(name for name in choices if name in fitting))
         self._give_reason(look)
 
