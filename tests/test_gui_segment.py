@@ -101,6 +101,11 @@ def test_the_model_is_guessed_and_the_reason_given(viewer: Any, panel: SegmentPa
     assert panel.reason.text() == "2D, one channel, bright on dark: nuclei"
 
 
+def test_a_model_for_colours_is_guessed_for_colours(viewer: Any, panel: SegmentPanel) -> None:
+    add(viewer, np.full((40, 40, 3), 90, np.uint8), rgb=True)
+    assert panel.model.name == "leaves"
+
+
 def test_a_model_for_dark_objects_is_guessed_for_dark_objects(viewer: Any, panel: SegmentPanel) -> None:
     add(viewer)
     assert panel.model.name == "nuclei"
@@ -237,6 +242,8 @@ def test_without_an_image_it_is_said_what_to_do(panel: SegmentPanel, qtbot: Any)
 
 
 def test_a_model_for_other_channels_is_refused_with_what_fits(viewer: Any, panel: SegmentPanel, qtbot: Any) -> None:
+    panel.model.pick("nuclei")
+    panel.model.cards = {"nuclei": panel.model.cards["nuclei"]}
     add(viewer, np.zeros((40, 40, 3), np.uint8), rgb=True)
     assert "no model for such images" in panel.reason.text()
     qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
