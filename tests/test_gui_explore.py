@@ -239,7 +239,8 @@ def test_seeds_that_would_be_picked_are_points_the_surer_the_larger(dock: Dock, 
 def test_a_click_shows_the_masks_there_and_the_arrow_keys_the_others(
     dock: Dock, viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proposing_module, "REACHES", (1.0, 3.0))  # the wider mask takes in a neighbour
+    bandwidth = dock.segment.wish().recipe.cluster.reach
+    monkeypatch.setattr(proposing_module, "REACHES", (1.0, 4.5 / bandwidth))  # the wider mask takes in a neighbour
     proposing = proposed(dock, qtbot)
     result = dock.segment.result
     click(viewer, (5, 5))
