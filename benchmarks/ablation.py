@@ -13,11 +13,10 @@ import argparse
 import json
 from pathlib import Path
 
-from napari_discern import io, load_model
+from scoring import scored
+
+from napari_discern import load_model
 from napari_discern.cli import main as discern
-from napari_discern.metrics import mean, score
-from napari_discern.progress import run
-from napari_discern.segmentation import segment
 
 VARIANTS: dict[str, list[str]] = {
     "as it is": [],
@@ -76,11 +75,8 @@ def measured(data: Path, out: Path, minutes: float, name: str, flags: list[str])
     print("napari-discern", *command, flush=True)
     if code := discern(command):
         raise SystemExit(code)
-    model, scores = load_model(str(out)), []
-    for pair in io.pair(data / "val/images", data / "val/labels"):
-        image, truth = pair.read()
-        scores.append(score(run(segment(image, model)), truth))
-    found, card = mean(scores), model.card
+    model = load_model(str(out))
+    found, card = scored(model, data / "val"), model.card
     return {"steps": card.training["steps_done"], "minutes": card.training["minutes_done"], "S_50": found["S"]["0.50"],
         "S_mean": found["S_mean"], "SBD": found["SBD"], "DiC": found["DiC"]}  # fmt: skip
 

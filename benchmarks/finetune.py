@@ -17,13 +17,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from scoring import scored
 
 from napari_discern import io, load_model
 from napari_discern.cli import main as discern
 from napari_discern.instances import Instances
-from napari_discern.metrics import mean, score
-from napari_discern.progress import run
-from napari_discern.segmentation import segment
 
 SCRATCH = "scratch"
 
@@ -80,11 +78,8 @@ def measured(few: Path, val: Path, base: str, minutes: float, out: Path, flags: 
     command += [] if few.name.endswith("-1") else ["--unlabelled", "unknown"]
     if code := discern(command):
         raise SystemExit(code)
-    model, scores = load_model(str(out)), []
-    for pair in io.pair(val / "images", val / "labels"):
-        image, truth = pair.read()
-        scores.append(score(run(segment(image, model)), truth))
-    found = mean(scores)
+    model = load_model(str(out))
+    found = scored(model, val)
     return {"steps": model.card.training["steps_done"], "S_50": found["S"]["0.50"], "S_mean": found["S_mean"]}
 
 

@@ -13,15 +13,15 @@ import argparse
 import time
 from pathlib import Path
 
+from scoring import scored
+
 from napari_discern import io, load_model
 from napari_discern.cli import main as discern
 from napari_discern.clustering import MeanShift, Seeds
 from napari_discern.learning import set_aside
-from napari_discern.metrics import mean, score
 from napari_discern.model import Model
 from napari_discern.progress import run
 from napari_discern.sample import Example
-from napari_discern.segmentation import segment
 from napari_discern.tuning import choose, pick, windows
 
 CLUSTERINGS = (MeanShift(), Seeds())
@@ -63,11 +63,8 @@ def main() -> None:
 
 def report(loss: str, model: Model, data: Path) -> None:
     """One line of scores."""
-    begun, scores = time.perf_counter(), []
-    for pair in io.pair(data / "val/images", data / "val/labels"):
-        image, truth = pair.read()
-        scores.append(score(run(segment(image, model)), truth))
-    found, seconds = mean(scores), time.perf_counter() - begun
+    begun = time.perf_counter()
+    found, seconds = scored(model, data / "val"), time.perf_counter() - begun
     figures = f"S(0.5) {found['S']['0.50']:.3f}, mean S {found['S_mean']:.3f}, SBD {found['SBD']:.3f}"
     steps = model.card.training["steps_done"]
     kind = model.card.settings.cluster.kind
