@@ -23,7 +23,7 @@ from napari_discern.exchange import read_package, write_onnx, write_package
 from napari_discern.image import Image
 from napari_discern.model import Card, Model, Settings
 from napari_discern.normalise import Normalisation, Percentile, Standardise
-from napari_discern.synthetic import Cells
+from napari_discern.synthetic import Cells, Nuclei3D
 
 pytestmark = [
     # bioimageio.spec 0.5.12 and core 0.11 leave files for the collector to close.
@@ -83,13 +83,22 @@ def test_onnx_says_what_the_model_says_at_any_size(name: str, tmp_path: Path) ->
                 assert np.abs(said["seeds"][k] - own.seeds.chance.flatten(0, 1).numpy()).max() < 1e-3
 
 
-@pytest.mark.parametrize("normalise", [Percentile(low=2.0, high=99.0), Standardise()])
-def test_the_field_can_run_a_package(normalise: Normalisation, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("normalise", "image", "architecture"),
+    [
+        (Percentile(low=2.0, high=99.0), Cells(size=96)(1)[0], {}),
+        (Standardise(), Cells(size=96)(1)[0], {"stride": 2}),
+        (Percentile(), Nuclei3D(size=32, depth=16)(1)[0], {"ndim": 3, "stride": 2, "spacing": (2, 1, 1)}),
+    ],
+    ids=["pixels", "blocks of pixels", "a volume"],
+)
+def test_the_field_can_run_a_package(
+    normalise: Normalisation, image: Image, architecture: dict[str, object], tmp_path: Path
+) -> None:
     """The test of bioimageio.core: description, sample output and other sizes; and the same outputs as ours."""
     from bioimageio.core import load_description_and_test, predict
 
-    model, image = made(), Cells(size=96)(1)[0]
-    settings = Settings(normalise=normalise)
+    settings, model = Settings(normalise=normalise), made(**architecture)
     model = replace(model, card=model.card.model_copy(update={"settings": settings, "licence": "CC0 1.0; of ours"}))
     write_package(model, tmp_path / "nuclei.zip", image, ["A. Person"])
     described = load_description_and_test(tmp_path / "nuclei.zip", format_version="latest", weight_format="onnx")

@@ -553,7 +553,7 @@ def test_the_settings_come_with_their_reasons(panel: TrainPanel) -> None:
     words = panel.reasons.text()
     assert "4 to learn from, 1 to check on" in words
     assert "Objects about 13 px across" in words
-    assert "crops of 32 x 32 px" in words
+    assert "crops of 32 x 32 px, seen in blocks of 2." in words
 
 
 def test_at_the_end_there_is_a_table_and_the_worst_can_be_opened(

@@ -20,7 +20,7 @@ from napari_discern.clustering import Seeds, mean_shift
 from napari_discern.errors import BadArgument, BadModel, OutOfMemory, TrainingFailed
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.learning import BEST, LAST, Labelled, object_size, train
+from napari_discern.learning import BEST, LAST, Labelled, object_size, stride_for, train
 from napari_discern.loop import Loop, crop_size
 from napari_discern.losses import Discriminative, Seediness, Similarity
 from napari_discern.metrics import score
@@ -566,6 +566,38 @@ def test_the_size_of_objects_is_their_longest_side_in_fine_pixels() -> None:
     assert object_size([Instances.from_labels(np.zeros((5, 5), int))]) == 30
 
 
+def boxes(*sides: int, **how: Any) -> Instances:
+    """Objects of these sides, along x, in a row; all as high as wide."""
+    labels = np.zeros((max(sides), sum(sides)), np.uint8)
+    for k, side in enumerate(sides):
+        labels[:side, sum(sides[:k]) : sum(sides[: k + 1])] = k + 1
+    return Instances.from_labels(labels, **how)
+
+
+@pytest.mark.parametrize(
+    ("truths", "expected"),
+    [
+        ([boxes(9)], 1),
+        ([boxes(10)], 2),
+        ([boxes(35)], 2),
+        ([boxes(36)], 4),
+        ([boxes(9, 9, 40)], 1),  # the median, over all images
+        ([boxes(9), boxes(40, 40)], 4),
+        ([Instances.from_labels(np.ones((4, 100), np.uint8))], 2),  # long and thin
+        ([Instances.from_labels(np.ones((3, 9, 9), np.uint8), spacing=(4, 1, 1))], 1),
+        ([Instances.from_labels(np.ones((3, 10, 10), np.uint8), spacing=(4, 1, 1))], 2),
+        ([Instances.from_labels(np.zeros((4, 4), np.uint8))], 1),
+    ],
+)
+def test_large_objects_are_seen_in_large_blocks(truths: list[Instances], expected: int) -> None:
+    assert stride_for(truths) == expected
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("auto", 2), (1, 1), (4, 4)])
+def test_the_blocks_are_those_asked_for_or_fit_the_objects(asked: Any, expected: int) -> None:
+    assert run(train(training(1, stride=asked), discs(1))).card.architecture.stride == expected
+
+
 def sized(size: float, levels: int = 3, **architecture: Any) -> Card:
     backbone = SegResNet(filters=8, levels=levels)
     return tiny(backbone=backbone, **architecture).model_copy(update={"object_size": size})
@@ -582,6 +614,7 @@ def sized(size: float, levels: int = 3, **architecture: Any) -> Card:
         ("auto", sized(1), (128, 128)),
         ("auto", sized(20), (160, 160)),
         ("auto", sized(999), (256, 256)),
+        ("auto", sized(999, stride=4), (384, 384)),
     ],
 )
 def test_crops_fit_objects_voxels_and_network(crop: Any, card: Card, expected: tuple[int, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ CLEAR = 0.9
 """Share of the objects that must stand out in one way."""
 TAUS = (0.25, 0.5, 0.75, 0.9)
 """Similarities at which the masks of seeds are judged (Fathi et al. 2017, section 3.4)."""
+MIDDLING, LARGE = 10, 36
+"""Width of objects, in pixels, from which on the network looks at blocks of two pixels, and of four."""
 RARE = 1e-3
 """Share of the foreground that must be shared for objects to be told apart there."""
 Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
@@ -292,6 +295,17 @@ def object_size(truths: Sequence[Instances]) -> float:
     return float(np.median(sides)) if sides else 30.0
 
 
+def stride_for(truths: Sequence[Instances]) -> int:
+    """Side of the blocks of pixels that suits the objects: 1, 2 or 4, by the width of the median one.
+
+    The width is the root of an object's size, of long thin ones less than their length. The bounds are those between
+    sets where one or the other did better (docs/accuracy.md).
+    """
+    voxels = np.concatenate([t.areas * math.prod(r / min(t.spacing) for r in t.spacing) for t in truths])
+    width = np.median(voxels) ** (1 / len(truths[0].shape)) if len(voxels) else 0.0
+    return 1 + int(width >= MIDDLING) + 2 * int(width >= LARGE)
+
+
 def _split(data: Labelled, validation: Labelled, seed: int) -> tuple[Labelled, Labelled]:
     if not data:
         raise BadArgument("there is no labelled image to train on.")
@@ -320,7 +334,8 @@ def set_aside(count: int, seed: int) -> list[int]:
 
 def _card(training: Training, examples: Sequence[Example], base: Model | None) -> Card:
     """The card of the model to be: from the base model, or from the images."""
-    size, tone = object_size([e.truth for e in examples]), _tone(examples)
+    truths = [e.truth for e in examples]
+    size, tone = object_size(truths), _tone(examples)
     if base is not None:
         base.check(examples[0].image.channels, len(examples[0].image.spatial_axes))
         fresh: dict[str, Any] = {"object_size": size, "tone": tone, "scores": {}, "weights_sha256": ""}
@@ -331,7 +346,7 @@ def _card(training: Training, examples: Sequence[Example], base: Model | None) -
         ndim=2 if len(image.spatial_axes) == 2 else 3,
         channels=image.channels,
         backbone=training.backbone,
-        stride=training.stride,
+        stride=stride_for(truths) if training.stride == "auto" else training.stride,
         features=training.features,
         embedding=training.loss.dimensions if training.embedding == "auto" else training.embedding,
         layers=examples[0].layers,
@@ -343,7 +358,7 @@ def _card(training: Training, examples: Sequence[Example], base: Model | None) -
         coordinate_scale=max(2.0, size / 4) if scale == "auto" else None if scale == "off" else scale,
         spacing=image.spacing,
     )
-    least = training.settings.min_size or _speck([e.truth for e in examples])
+    least = training.settings.min_size or _speck(truths)
     settings = training.settings.model_copy(update={"min_size": least})
     classes = examples[0].classes
     return Card(architecture=architecture, settings=settings, object_size=size, classes=classes, tone=tone)

@@ -164,9 +164,12 @@ class Loop:
 
 
 def crop_size(training: Training, card: Card) -> tuple[int, ...]:
-    """Side of a crop along each axis: about eight objects across (four in 3D), physical shape near a cube."""
+    """Side of a crop along each axis: about eight objects across (four in 3D), physical shape near a cube.
+
+    Large blocks of pixels cost little, so that crops may be larger where the network looks at such.
+    """
     a = card.architecture
-    step, low, high = (32, 128, 256) if a.ndim == 2 else (16, 32, 64)
+    step, low, high = (32, 128, max(256, 96 * a.stride)) if a.ndim == 2 else (16, 32, 64)
     side = training.crop
     if side == "auto":
         side = int(np.clip(round((8 if a.ndim == 2 else 4) * card.object_size / step) * step, low, high))

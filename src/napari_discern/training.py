@@ -82,9 +82,9 @@ class Training(Params):
     """What teaches which pixels make good seeds, where that is asked for."""
     backbone: Backbone = SegResNet()
     """The network in the middle; a base model brings its own."""
-    stride: int = Field(1, ge=1, le=4)
-    """Side of the blocks of pixels that the network sees as one: two is faster and sees twice as far, for
-    objects more than some ten pixels across. A base model brings its own."""
+    stride: Annotated[int, Field(ge=1, le=4)] | Literal["auto"] = "auto"
+    """Side of the blocks of pixels that the network sees as one; larger ones are faster and see farther. Auto takes 2
+    for objects from some 10 pixels across on, 4 from 36 on, else 1. A base model brings its own."""
     scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field((1.0,), min_length=1)
     """Scales at which the network sees the image, whose features are averaged; each costs by its pixels. A base model
     brings its own."""

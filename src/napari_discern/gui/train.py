@@ -39,7 +39,7 @@ from napari_discern.gui.planes import Planes
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.session import Session
 from napari_discern.gui.teaching import Preview, Screen, Taught, teach
-from napari_discern.learning import object_size
+from napari_discern.learning import object_size, stride_for
 from napari_discern.loop import crop_size
 from napari_discern.model import Card
 from napari_discern.progress import Progress, Steps
@@ -277,13 +277,15 @@ class TrainPanel(QWidget):
             self.reasons.setText("")
             return
         card = self.models.cards.get(self.base.currentData() or "")
-        size = object_size([truth for _, truth in data[:SEEN]])
-        made = card.architecture if card else Architecture(ndim=2 if len(data[0][0].spatial_axes) == 2 else 3)
-        crop = crop_size(self.form.read(), Card(architecture=made, object_size=size))
+        truths, asked = [truth for _, truth in data[:SEEN]], self.form.read()
+        size, stride = object_size(truths), stride_for(truths) if asked.stride == "auto" else asked.stride
+        made = card.architecture if card else Architecture(ndim=len(data[0][0].spatial_axes), stride=stride)
+        crop = crop_size(asked, Card(architecture=made, object_size=size))
         aside = f", {len(validation)} to check on" if validation else ""
         self.reasons.setText(
             f"{len(data)} to learn from{aside}. Objects about {size:.0f} px across: crops of "
-            f"{' x '.join(map(str, crop))} px.{words_of_classes([*data, *validation], card)}"
+            f"{' x '.join(map(str, crop))} px, seen in blocks of {made.stride}."
+            f"{words_of_classes([*data, *validation], card)}"
         )
 
     def _add_folders(self) -> None:
