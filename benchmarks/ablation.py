@@ -26,6 +26,7 @@ VARIANTS: dict[str, list[str]] = {
     "2 crops a step": ["--batch", "2"],
     "crops of 256 px": ["--crop", "256"],
     "crops with many objects": ["--augmentation.windows", "4"],
+    "sizes from half to twice": ["--augmentation.shrink", "0.5", "--augmentation.grow", "2"],
     "close pairs": ["--loss.pairs", "close"],
     "wider margin delta_d 2": ["--loss.delta_d", "2"],
     "pull counts half": ["--loss.alpha", "0.5"],

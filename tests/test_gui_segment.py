@@ -499,8 +499,23 @@ def test_a_broken_model_of_ones_own_is_named(viewer: Any, own: Path, qtbot: Any)
     panel.release()
 
 
-def test_of_a_volume_it_is_said_that_slices_are_looked_at(viewer: Any, panel: SegmentPanel) -> None:
+def test_of_a_volume_a_model_for_volumes_is_picked(viewer: Any, panel: SegmentPanel) -> None:
+    volume = np.zeros((8, 30, 30))
+    volume[2:5, 10:20, 10:20] = 9
+    add(viewer, volume, name="volume")
+    assert panel.model.name == "nuclei-3d"
+
+
+def test_of_a_model_for_planes_it_is_said_that_slices_are_looked_at(viewer: Any, panel: SegmentPanel) -> None:
     add(viewer, np.zeros((8, 30, 30)), name="volume")
+    panel.model.pick("nuclei")
+    assert "nuclei, made for 2D, looks at one slice after another; one for volumes is nuclei-3d" in panel.reason.text()
+
+
+def test_where_there_is_no_model_for_volumes_slices_are_looked_at(viewer: Any, panel: SegmentPanel) -> None:
+    panel.model.cards.pop("nuclei-3d")
+    add(viewer, np.zeros((8, 30, 30)), name="volume")
+    assert "no model for such images is here" in panel.reason.text()
     assert "looks at one slice after another" in panel.reason.text()
 
 

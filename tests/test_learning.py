@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +27,7 @@ from napari_discern.metrics import score
 from napari_discern.model import CARD, WEIGHTS, Card, Model, Settings, read_card
 from napari_discern.normalise import Percentile
 from napari_discern.progress import Progress, Steps, run
-from napari_discern.sample import Augmentation
+from napari_discern.sample import Augmentation, Window
 from napari_discern.segmentation import segment
 from napari_discern.training import Training
 from napari_discern.tuning import mean_score, windows
@@ -518,6 +518,28 @@ def test_of_very_few_images_none_is_spared(
     train_on, check_on = parts(number, 0, monkeypatch)
     assert train_on == sorted(check_on) == [f"{k:03d}" for k in range(number)]
     assert "chosen on these themselves" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("number", "validation", "expected"),
+    [(4, 0, (4, 0)), (6, 0, (1, 5)), (12, 0, (1, 7)), (2, 9, (9, 0)), (9, 5, (5, 3))],
+)
+def test_where_few_images_are_set_aside_some_others_help_to_choose_the_settings(
+    number: int, validation: int, expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = []
+
+    def note(model: Model, seen: Sequence[Window], deadline: float, learnt: Sequence[Window]) -> Any:
+        looked_at.append((len(seen), len(learnt)))
+        shown = {w.patch.tobytes() for w in (*seen, *learnt)}
+        assert len(shown) == len(seen) + len(learnt)  # none twice
+        yield Progress("choose settings", 1.0, 1.0)
+        return model.card.settings, {}
+
+    monkeypatch.setattr(learning, "choose", note)
+    data = small(number + validation)
+    run(train(training(1, unlabelled="unknown"), data[:number], data[number:]))
+    assert looked_at == [expected]
 
 
 def test_images_given_to_validate_on_are_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,18 @@ def test_the_chosen_never_score_below_the_start(seed: int, bandwidth: float, for
     assert before <= after == scores["S_mean"]
 
 
+def test_what_was_learnt_from_has_a_say_in_the_settings_but_not_in_the_score() -> None:
+    """The two objects lie 1.2 apart: a wide bandwidth makes them one, as the windows that were learnt from want it."""
+    place = np.select([TRUTH == 1, TRUTH == 2], [0.0, 1.2])
+    model = stub(Fixed(np.stack([place, 0 * place]), TRUTH > 0), cluster=MeanShift(bandwidth=0.5))
+    seen, learnt = [window(TRUTH)], [window((TRUTH > 0).astype(np.uint32))] * 3
+    alone, score = run(choose(model, seen))
+    assert (alone.cluster.bandwidth, score["S_mean"]) == (0.5, 1)
+    together, score = run(choose(model, seen, learnt=learnt))
+    assert together.cluster.bandwidth >= 1.2
+    assert score["S_mean"] == run(mean_score(model.with_settings(together), seen)) < 0.5
+
+
 def test_progress_rises_to_the_end_and_so_does_the_score() -> None:
     place = 0.9 * (np.indices(TRUTH.shape)[1] % 2) + 2.1 * (TRUTH == 2)
     model = stub(Fixed(np.stack([place, 0 * place]), TRUTH > 0), cluster=MeanShift(bandwidth=0.5))

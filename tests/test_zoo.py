@@ -133,6 +133,6 @@ def test_the_models_that_come_along_are_small_and_say_what_they_are() -> None:
         assert zoo.picture_of(name), name
         assert ("MIT" in card.licence) == (folder / "NOTICE.txt").is_file(), name
         sizes[name] = sum(file.stat().st_size for file in folder.iterdir())
-    assert {"cells", "leaves", "nuclei", "overlap"} <= set(sizes)
+    assert {"cells", "leaves", "nuclei", "nuclei-3d", "overlap"} <= set(sizes)
     assert max(sizes.values()) <= 5e6
     assert sum(sizes.values()) <= 20e6

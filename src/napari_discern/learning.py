@@ -41,6 +41,8 @@ TAUS = (0.25, 0.5, 0.75, 0.9)
 """Similarities at which the masks of seeds are judged (Fathi et al. 2017, section 3.4)."""
 MIDDLING, LARGE = 10, 36
 """Width of objects, in pixels, from which on the network looks at blocks of two pixels, and of four."""
+FEW = 8
+"""Images to choose the settings on; where fewer are set aside, some that were learnt from are looked at as well."""
 RARE = 1e-3
 """Share of the foreground that must be shared for objects to be told apart there."""
 Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
@@ -95,6 +97,7 @@ def train(
         If the loss is no longer finite.
     """
     data, validation = _split(data, validation, training.seed)
+    apart = validation is not data
     if training.unlabelled == "unknown":
         data, validation = ([(i, _sparse(t)) for i, t in part] for part in (data, validation))
     if base is not None:
@@ -110,9 +113,10 @@ def train(
     best = _Best(folder)
     if resume:
         best.resume(loop)
-    yield from _descend(loop, best, seen, autosave)
+    learnt = windows(examples[: max(0, FEW - len(seen))]) if apart else []
+    yield from _descend(loop, best, seen, autosave, len(learnt))
     model = best.model or loop.model()
-    settings, scores = yield from choose(model, seen, loop.deadline)
+    settings, scores = yield from choose(model, seen, loop.deadline, learnt)
     return _finished(model, settings, scores, loop, training)
 
 
@@ -255,15 +259,20 @@ class _Best:
             self.score = max(self.score, self.model.card.scores.get("S_mean", self.score))  # it may be the newer one
 
 
-def _descend(loop: Loop, best: _Best, seen: Sequence[Window], autosave: float) -> Steps[None]:
-    """Run the loop to its end; validate now and then, and save so often, when stopped and at the end."""
+def _descend(loop: Loop, best: _Best, seen: Sequence[Window], autosave: float, more: int) -> Steps[None]:
+    """Run the loop to its end; validate now and then, and save so often, when stopped and at the end.
+
+    Time is kept for choosing the settings on what is seen and so many more.
+    """
     count, saved = loop.training.checks, time.monotonic()
     due = int(loop.fraction() * count) + 1
     try:
         for progress in loop.run():
             yield replace(progress, warning=best.unsaved) if best.unsaved else progress
             if progress.fraction >= due / count:
+                begun = time.monotonic()
                 score = yield from _validate(loop, best, seen, progress)
+                loop.reserve = 2 * (time.monotonic() - begun) * (1 + more / len(seen))
                 due = min(count, int(loop.fraction() * count) + 1)
                 yield replace(progress, stage="validate", values={**progress.values, "S_mean": score})
             if time.monotonic() - saved > autosave:
@@ -277,11 +286,10 @@ def _descend(loop: Loop, best: _Best, seen: Sequence[Window], autosave: float) -
 
 def _validate(loop: Loop, best: _Best, seen: Sequence[Window], progress: Progress) -> Steps[float]:
     """Score the model as it is now, and keep it if it is the best."""
-    begun, model = time.monotonic(), loop.model()
+    model = loop.model()
     score = yield from passed_on(mean_score(model, seen), lambda _: replace(progress, stage="validate"))
     log.info("step %d: mean S %.3f on validation images", loop.step, score)
     best.offer(model, score)
-    loop.reserve = 2 * (time.monotonic() - begun)
     return score
 
 

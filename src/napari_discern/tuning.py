@@ -46,25 +46,36 @@ def mean_score(model: Model, seen: Sequence[Window]) -> Steps[float]:
 
 
 def choose(
-    model: Model, seen: Sequence[Window], deadline: float = math.inf
+    model: Model, seen: Sequence[Window], deadline: float = math.inf, learnt: Sequence[Window] = ()
 ) -> Steps[tuple[Settings, dict[str, float]]]:
     """The settings with the best mean S(0.5..0.9) on the windows, one setting after another.
 
-    No further setting is tried after `deadline`, in seconds of `time.monotonic`.
+    Parameters
+    ----------
+    model : Model
+    seen : sequence of Window
+        From validation images.
+    deadline : float
+        No further setting is tried after it, in seconds of `time.monotonic`.
+    learnt : sequence of Window
+        Further ones from images that the model has learnt from, of which no score is reported. One or two images say
+        little about the best settings for others; a few more say more, even such.
 
     Returns
     -------
     Settings
         As the model's, with the chosen thresholds and smallest object.
     dict of str to float
-        What the windows score with them ("S_mean").
+        What `seen` scores with them ("S_mean").
     """
+    number = len(seen)
+    seen = [*seen, *learnt]
     embedded = []
     for window in seen:
         yield Progress("choose settings", 0, 1)
         embedded.append(model.embed(window.patch))
     best = model.card.settings
-    top = yield from _mean(embedded, seen, best, Progress("choose settings", 0, 1))
+    top = yield from _scores(embedded, seen, best, Progress("choose settings", 0, 1))
     areas = np.concatenate([w.truth.areas for w in seen])
     layers = model.card.architecture.layers
     trials, known = list(_trials(best, float(np.median(areas)) if len(areas) else 0.0, layers)), [best]
@@ -75,11 +86,11 @@ def choose(
         tried = _changed(best, change)
         if tried not in known:
             known.append(tried)
-            value = yield from _mean(embedded, seen, tried, Progress("choose settings", done, len(trials)))
-            if value > top:
-                best, top = tried, value
-        yield Progress("choose settings", done + 1, len(trials), {"S_mean": top})
-    return best, {"S_mean": top}
+            scores = yield from _scores(embedded, seen, tried, Progress("choose settings", done, len(trials)))
+            if np.mean(scores) > np.mean(top):
+                best, top = tried, scores
+        yield Progress("choose settings", done + 1, len(trials), {"S_mean": float(np.mean(top[:number]))})
+    return best, {"S_mean": float(np.mean(top[:number]))}
 
 
 def _trials(start: Settings, middle: float, layers: int) -> Iterator[dict[str, Any]]:
@@ -103,13 +114,15 @@ def _nearest_first(values: Sequence[float], start: float) -> list[float]:
     return sorted(values, key=lambda v: abs(v - start))
 
 
-def _mean(embedded: Sequence[Embedded], seen: Sequence[Window], settings: Settings, step: Progress) -> Steps[float]:
-    """Mean score over the windows; each yields the step that is being done."""
+def _scores(
+    embedded: Sequence[Embedded], seen: Sequence[Window], settings: Settings, step: Progress
+) -> Steps[list[float]]:
+    """Scores of the windows; each yields the step that is being done."""
     scores: list[float] = []
     for e, w in zip(embedded, seen, strict=True):
         yield step
         scores.append(_score(e, w, settings))
-    return float(np.mean(scores))
+    return scores
 
 
 def _score(embedded: Embedded, window: Window, settings: Settings) -> float:

@@ -194,10 +194,13 @@ class SegmentPanel(QWidget):
         """Say how the image looks, and whether the model that is picked is made for such."""
         fitting, alike = self.model.fitting(look.ndim, look.channels), self.model.alike(look)
         name = self.model.currentText()
+        flat = self.model.fitting(2, look.channels) if look.ndim == 3 else []
         if not fitting:
             verdict = ", and no model for such images is here. Train one (Train)."
-            if look.ndim == 3 and (flat := self.model.fitting(2, look.channels)):
+            if flat:
                 verdict += f" {flat[0]}, made for 2D, looks at one slice after another."
+        elif self.model.name in flat:
+            verdict = f". {name}, made for 2D, looks at one slice after another; one for volumes is {fitting[0]}."
         elif self.model.name not in fitting:
             verdict = f". {name} is for others; one for these is {fitting[0]}."
         elif self.model.name in alike:
