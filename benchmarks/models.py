@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--picture", type=Path)
     known = parser.parse_args()
-    cards = dict(zoo.list_models())
+    cards = {name: card for name, card in zoo.list_models() if zoo.locate_model(name).parent == zoo.BUNDLED}
     heads = ["model", "steps", "minutes", *(zoo.FIGURES.get(name, name).replace("|", "\\|") for name in SCORES), "MB"]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for name, card in cards.items():

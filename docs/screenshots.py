@@ -9,6 +9,7 @@ Needs a screen; without one, begin with xvfb-run --auto-servernum --server-args=
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from typing import Any
 import napari
 from qtpy.QtWidgets import QApplication
 
-from napari_discern import io
+from napari_discern import io, zoo
 from napari_discern.batch import Batch
 from napari_discern.gui.dock import Dock
 from napari_discern.synthetic import Cells
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="of two classes")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to watch the training")
     known = parser.parse_args()
+    os.environ[zoo.OWN] = tempfile.mkdtemp()  # what is taught for a picture stays out of the user's list
     viewer = napari.Viewer(title="napari-discern")
     viewer.window._qt_window.resize(1280, 800)
     dock = Dock(viewer)
