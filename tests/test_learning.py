@@ -156,7 +156,7 @@ def test_each_loss_has_the_dimensions_that_it_does_well_with(loss: Any, asked: A
 
 def test_what_the_heads_share_learns_as_much_more_slowly_as_asked_for() -> None:
     examples = [learning.Example(i, t, Percentile()(i)) for i, t in small()]
-    started = Loop.start(training(body_learning_rate=0.1, learning_rate=0.01), tiny(), examples, None)
+    started = Loop.start(training(body_learning_rate=0.1), tiny(), examples, None, 0.01)
     body, heads = started.optimiser.param_groups
     assert (body["lr"], heads["lr"]) == pytest.approx((0.001, 0.01))
     expected = [len(list(part.parameters())) for part in (started.network.heads, started.network)]
@@ -395,6 +395,30 @@ def test_fine_tuning_starts_from_the_weights_of_the_base(base: Model) -> None:
     assert all(torch.equal(value, before[name]) for name, value in weights(base).items())  # the base is as it was
 
 
+@pytest.mark.parametrize(
+    ("asked", "known", "expected"),
+    [("auto", 0.0, 0.004), ("auto", 0.6, 0.0016), ("auto", 1.0, 0.001), (3e-4, 0.0, 3e-4)],
+)
+def test_the_better_a_base_does_the_smaller_the_steps(
+    asked: Any, known: float, expected: float, base: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance, rates = Loop.advance, []
+
+    def score_of(model: Model, seen: Sequence[Window]) -> Steps[float]:
+        yield Progress("validate", 0, 1)
+        return known if model is base else 0.5
+
+    def note(self: Loop, batch: Any) -> Any:
+        rates.append(self.optimiser.defaults["lr"])
+        return advance(self, batch)
+
+    monkeypatch.setattr(learning, "mean_score", score_of)
+    monkeypatch.setattr(Loop, "advance", note)
+    asked_for = training(1, learning_rate=0.004, finetune_learning_rate=asked)
+    run(train(asked_for, small(), base=base))
+    assert rates == [pytest.approx(expected)]
+
+
 def test_fine_tuning_keeps_the_normalisation_of_the_base(base: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     used, normalise = [], Percentile.__call__
 
@@ -601,8 +625,8 @@ def boxes(*sides: int, **how: Any) -> Instances:
     [
         ([boxes(9)], 1),
         ([boxes(10)], 2),
-        ([boxes(35)], 2),
-        ([boxes(36)], 4),
+        ([boxes(39)], 2),
+        ([boxes(40)], 4),
         ([boxes(9, 9, 40)], 1),  # the median, over all images
         ([boxes(9), boxes(40, 40)], 4),
         ([Instances.from_labels(np.ones((4, 100), np.uint8))], 2),  # long and thin
@@ -641,6 +665,19 @@ def sized(size: float, levels: int = 3, **architecture: Any) -> Card:
 )
 def test_crops_fit_objects_voxels_and_network(crop: Any, card: Card, expected: tuple[int, ...]) -> None:
     assert crop_size(Training(crop=crop), card) == expected
+
+
+@pytest.mark.parametrize(
+    ("crop", "shapes", "expected"),
+    [
+        ("auto", [(100, 512)], (100, 160)),
+        ("auto", [(30, 99), (40, 99), (1000, 99)], (40, 100)),  # the median image, in multiples of the network's
+        ("auto", [], (160, 160)),
+        (64, [(30, 30)], (64, 64)),  # as it was asked for
+    ],
+)
+def test_crops_are_not_larger_than_the_images(crop: Any, shapes: Any, expected: tuple[int, ...]) -> None:
+    assert crop_size(Training(crop=crop), sized(20), shapes) == expected
 
 
 def test_automatic_batches_hold_about_as_many_pixels() -> None:

@@ -33,13 +33,15 @@ log = logging.getLogger(__name__)
 BEST, LAST = "best", "last"
 AUTOSAVE = 60.0
 """Seconds between two checkpoints."""
+LEAST = 0.25
+"""Least learning rate for a base model, as a share of that from scratch."""
 LOOKED_AT = 10
 """Images, and objects in each, that are looked at to say how objects stand out."""
 CLEAR = 0.9
 """Share of the objects that must stand out in one way."""
 TAUS = (0.25, 0.5, 0.75, 0.9)
 """Similarities at which the masks of seeds are judged (Fathi et al. 2017, section 3.4)."""
-MIDDLING, LARGE = 10, 36
+MIDDLING, LARGE = 10, 40
 """Width of objects, in pixels, from which on the network looks at blocks of two pixels, and of four."""
 FEW = 8
 """Images to choose the settings on; where fewer are set aside, some that were learnt from are looked at as well."""
@@ -109,7 +111,8 @@ def train(
     examples = yield from _prepare(data, normalise, layers, classes)
     seen = windows((yield from _prepare(pick(validation, training.seed), normalise, layers, classes)))
     with enough_memory("there is no room for the network and its optimiser; take a smaller one (--backbone.filters)."):
-        loop = Loop.start(training, _card(training, examples, base), examples, base)
+        card = _card(training, examples, base)
+        loop = Loop.start(training, card, examples, base, (yield from _rate(training, base, seen)))
     best = _Best(folder)
     if resume:
         best.resume(loop)
@@ -176,6 +179,17 @@ def _as_the_base(training: Training, base: Model) -> Training:
     kind = ClassCentres(dimensions=dimensions) if dimensions else Foreground()
     weighed = kind.model_copy(update={"weight": asked.weight})
     return training.model_copy(update={"foreground_loss": weighed})
+
+
+def _rate(training: Training, base: Model | None, seen: Sequence[Window]) -> Steps[float]:
+    """Highest learning rate; the better a base model does already, the less is to be changed."""
+    if base is None:
+        return training.learning_rate
+    if training.finetune_learning_rate != "auto":
+        return training.finetune_learning_rate
+    known = yield from passed_on(mean_score(base, seen), lambda step: replace(step, stage="prepare"))
+    log.info("the base model reaches mean S %.3f on validation images as it is", known)
+    return training.learning_rate * max(LEAST, 1 - known)
 
 
 def _class_dimensions(training: Training) -> int:

@@ -55,8 +55,10 @@ class Loop:
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def start(cls, training: Training, card: Card, examples: Sequence[Example], base: Model | None) -> Loop:
-        """Set up everything on the device, seeded."""
+    def start(
+        cls, training: Training, card: Card, examples: Sequence[Example], base: Model | None, rate: float
+    ) -> Loop:
+        """Set up everything on the device, seeded; `rate` is the highest learning rate."""
         from lightning_fabric import Fabric
         from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -69,7 +71,6 @@ class Loop:
             network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         network.train()
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay), use_buffers=True)
-        rate = training.finetune_learning_rate if base else training.learning_rate
         heads = list(network.heads.parameters())
         body = list(network.parameters())[: -len(heads)]  # the heads come last
         groups: list[dict[str, Any]] = [{"params": body, "lr": rate * training.body_learning_rate}, {"params": heads}]
@@ -81,7 +82,8 @@ class Loop:
             precision=pick_precision(training.precision, device),
         )
         wrapped, optimiser = fabric.setup(network, optimiser)
-        sampler = Sampler(examples, crop_size(training, card), training.augmentation, training.centred, training.seed)
+        crop = crop_size(training, card, [e.image.spatial_shape for e in examples])
+        sampler = Sampler(examples, crop, training.augmentation, training.centred, training.seed)
         return cls(training, card, network, wrapped, optimiser, average, fabric, sampler)
 
     def run(self) -> Iterator[Progress]:
@@ -163,10 +165,11 @@ class Loop:
         return replace(made, precision=self.training.precision)
 
 
-def crop_size(training: Training, card: Card) -> tuple[int, ...]:
+def crop_size(training: Training, card: Card, shapes: Sequence[Sequence[int]] = ()) -> tuple[int, ...]:
     """Side of a crop along each axis: about eight objects across (four in 3D), physical shape near a cube.
 
-    Large blocks of pixels cost little, so that crops may be larger where the network looks at such.
+    Large blocks of pixels cost little, so that crops may be larger where the network looks at such; but not larger
+    than the median image of these shapes, beyond which there is nothing to learn.
     """
     a = card.architecture
     step, low, high = (32, 128, max(256, 96 * a.stride)) if a.ndim == 2 else (16, 32, 64)
@@ -175,4 +178,6 @@ def crop_size(training: Training, card: Card) -> tuple[int, ...]:
         side = int(np.clip(round((8 if a.ndim == 2 else 4) * card.object_size / step) * step, low, high))
     spacing = np.array(a.spacing or (1.0,) * a.ndim)
     sides = [round(side * float(r)) for r in spacing.min() / spacing]
+    if training.crop == "auto" and len(shapes):
+        sides = [min(s, math.ceil(n)) for s, n in zip(sides, np.median(shapes, axis=0), strict=True)]
     return tuple(max(1, -(-s // multiple)) * multiple for s, multiple in zip(sides, a.multiples, strict=True))

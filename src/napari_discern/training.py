@@ -60,8 +60,9 @@ class Training(Params):
     """Highest learning rate (AdamW)."""
     body_learning_rate: float = Field(1.0, gt=0, le=1)
     """Learning rate of what the heads share, as a share of theirs; less keeps what a base model has learnt."""
-    finetune_learning_rate: float = Field(5e-4, gt=0)
-    """Highest learning rate where training starts from a base model."""
+    finetune_learning_rate: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    """Highest learning rate where training starts from a base model; auto takes the less of the other one the better
+    the base does on the images already, a quarter at least."""
     warmup: int = Field(100, ge=0)
     """Steps over which the learning rate rises; afterwards it falls along a cosine."""
     weight_decay: float = Field(0.01, ge=0)
@@ -84,7 +85,7 @@ class Training(Params):
     """The network in the middle; a base model brings its own."""
     stride: Annotated[int, Field(ge=1, le=4)] | Literal["auto"] = "auto"
     """Side of the blocks of pixels that the network sees as one; larger ones are faster and see farther. Auto takes 2
-    for objects from some 10 pixels across on, 4 from 36 on, else 1. A base model brings its own."""
+    for objects from some 10 pixels across on, 4 from 40 on, else 1. A base model brings its own."""
     scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field((1.0,), min_length=1)
     """Scales at which the network sees the image, whose features are averaged; each costs by its pixels. A base model
     brings its own."""

@@ -280,7 +280,7 @@ class TrainPanel(QWidget):
         truths, asked = [truth for _, truth in data[:SEEN]], self.form.read()
         size, stride = object_size(truths), stride_for(truths) if asked.stride == "auto" else asked.stride
         made = card.architecture if card else Architecture(ndim=len(data[0][0].spatial_axes), stride=stride)
-        crop = crop_size(asked, Card(architecture=made, object_size=size))
+        crop = crop_size(asked, Card(architecture=made, object_size=size), [i.spatial_shape for i, _ in data])
         aside = f", {len(validation)} to check on" if validation else ""
         self.reasons.setText(
             f"{len(data)} to learn from{aside}. Objects about {size:.0f} px across: crops of "
