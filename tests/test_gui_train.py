@@ -548,6 +548,18 @@ def test_files_without_a_partner_are_named_and_left_out(
     assert names(learn) + names(check) == ["a", "b"]
 
 
+def test_training_starts_from_the_model_of_segment_until_another_is_picked(dock: Dock, panel: TrainPanel) -> None:
+    panel.base.setCurrentIndex(panel.base.findData(dock.segment.model.name))
+    for name in ("overlap", "nuclei"):
+        dock.segment.model.pick(name)
+        assert panel.base.currentData() == name
+    for own in ("leaves", None):
+        panel.base.setCurrentIndex(panel.base.findData(own) if own else panel.base.count() - 1)
+        dock.segment.model.pick("overlap")
+        dock.segment.model.pick("nuclei")
+        assert panel.base.currentData() == own
+
+
 def test_the_settings_come_with_their_reasons(panel: TrainPanel) -> None:
     five(panel)
     words = panel.reasons.text()

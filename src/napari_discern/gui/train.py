@@ -89,6 +89,7 @@ class TrainPanel(QWidget):
         self._shown: Labels | None = None
         self._own: Lesson | None = None
         self._base = ""
+        self._followed: str | None = ""
         self.offer = self._make_offer()
         self._lay_out()
         self._explain()
@@ -237,6 +238,9 @@ class TrainPanel(QWidget):
             self.message.say("Stopped before anything was learnt; nothing was changed.")
 
     def _offer_model(self, name: str) -> None:
+        self._followed = (
+            self.base.currentData() and ""
+        )  # a further training starts from the same, or if from none from it
         self.models.reload()
         self.models.pick(name)
         self._fill_bases()
@@ -256,12 +260,17 @@ class TrainPanel(QWidget):
         return card.architecture.ndim if card else min(guess(layer).ndim, labels.ndim if labels is not None else 3)
 
     def _fill_bases(self) -> None:
-        before = self.base.currentData()
+        """Offer all models; the one to start from is that of Segment, until another is picked here."""
+        before, own = self.base.currentData(), self.base.count() and self.base.currentData() != self._followed
+        self._followed = self.models.name
         self.base.clear()
         for name, card in self.models.cards.items():
             self.base.addItem(card.name, name)
         self.base.addItem(SCRATCH, None)
-        self.base.setCurrentIndex(max(0, self.base.findData(before or self.models.name)))
+        if own and before is None:
+            self.base.setCurrentIndex(self.base.count() - 1)
+        else:
+            self.base.setCurrentIndex(max(0, self.base.findData(before if own else self.models.name)))
 
     def _try(self, action: Callable[[], object]) -> None:
         self.message.say("")
