@@ -238,9 +238,7 @@ class TrainPanel(QWidget):
             self.message.say("Stopped before anything was learnt; nothing was changed.")
 
     def _offer_model(self, name: str) -> None:
-        self._followed = (
-            self.base.currentData() and ""
-        )  # a further training starts from the same, or if from none from it
+        self._followed = "" if self.base.currentData() else None  # a further training starts from the same model
         self.models.reload()
         self.models.pick(name)
         self._fill_bases()
