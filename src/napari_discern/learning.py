@@ -68,7 +68,8 @@ def train(
     data : sequence of (Image, Instances)
         Labelled images of one kind: the same dimensions and channels.
     validation : sequence of (Image, Instances), optional
-        Images to choose the best weights and the settings on. Where none are given some of `data` are set aside.
+        Images to choose the best weights and the settings on. Where none are given some of `data` are set aside. Where
+        they are few, some of `data` help to choose the settings.
     base : Model, optional
         Model to start from; it brings its architecture and normalisation.
     folder : Path, optional
