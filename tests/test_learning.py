@@ -20,7 +20,7 @@ from napari_discern.clustering import Seeds, mean_shift
 from napari_discern.errors import BadArgument, BadModel, OutOfMemory, TrainingFailed
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.learning import BEST, LAST, Labelled, object_size, stride_for, train
+from napari_discern.learning import BEST, LAST, Labelled, train
 from napari_discern.loop import Loop, crop_size
 from napari_discern.losses import Discriminative, Seediness, Similarity
 from napari_discern.metrics import score
@@ -29,6 +29,7 @@ from napari_discern.normalise import Percentile
 from napari_discern.progress import Progress, Steps, run
 from napari_discern.sample import Augmentation, Window
 from napari_discern.segmentation import segment
+from napari_discern.survey import object_size, stride_for
 from napari_discern.training import Training
 from napari_discern.tuning import mean_score, windows
 

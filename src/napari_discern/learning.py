@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import datetime
 import logging
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from napari_discern.architecture import Architecture
 from napari_discern.checkpoint import restore_checkpoint, save_checkpoint
 from napari_discern.device import enough_memory
 from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
-from napari_discern.instances import Instances, class_names
+from napari_discern.instances import Instances
 from napari_discern.loop import Loop
 from napari_discern.losses import ClassCentres, Foreground
-from napari_discern.model import Card, Model, Settings, Tone
+from napari_discern.model import Model, Settings
 from napari_discern.normalise import Normalisation
 from napari_discern.progress import Progress, Steps, passed_on
 from napari_discern.sample import Example, Window
+from napari_discern.survey import card_for, classes_for, known_classes, layers_for
 from napari_discern.training import Training
 from napari_discern.tuning import choose, mean_score, pick, windows
 
@@ -35,18 +34,8 @@ AUTOSAVE = 60.0
 """Seconds between two checkpoints."""
 LEAST = 0.25
 """Least learning rate for a base model, as a share of that from scratch."""
-LOOKED_AT = 10
-"""Images, and objects in each, that are looked at to say how objects stand out."""
-CLEAR = 0.9
-"""Share of the objects that must stand out in one way."""
-TAUS = (0.25, 0.5, 0.75, 0.9)
-"""Similarities at which the masks of seeds are judged (Fathi et al. 2017, section 3.4)."""
-MIDDLING, LARGE = 10, 40
-"""Width of objects, in pixels, from which on the network looks at blocks of two pixels, and of four."""
 FEW = 8
 """Images to choose the settings on; where fewer are set aside, some that were learnt from are looked at as well."""
-RARE = 1e-3
-"""Share of the foreground that must be shared for objects to be told apart there."""
 Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
 
 
@@ -107,12 +96,12 @@ def train(
         _say_what_is_ignored(training)
         training = _as_the_base(training, base)
     normalise = (base.card.settings if base else training.settings).normalise
-    layers = _layers(base.card.architecture.layers if base else training.layers, data)
-    classes = _known_classes(base.card, data) if base else _classes(data, layers)
+    layers = layers_for(base.card.architecture.layers if base else training.layers, data)
+    classes = known_classes(base.card, data) if base else classes_for(data, layers)
     examples = yield from _prepare(data, normalise, layers, classes)
     seen = windows((yield from _prepare(pick(validation, training.seed), normalise, layers, classes)))
     with enough_memory("there is no room for the network and its optimiser; take a smaller one (--backbone.filters)."):
-        card = _card(training, examples, base)
+        card = card_for(training, examples, base)
         loop = Loop.start(training, card, examples, base, (yield from _rate(training, base, seen)))
     best = _Best(folder)
     if resume:
@@ -129,38 +118,6 @@ def _sparse(truth: Instances) -> Instances:
     return truth if truth.known is not None else replace(truth, known=truth.foreground)
 
 
-def _layers(asked: int | Literal["auto"], data: Labelled) -> int:
-    """How many objects may share a pixel: as asked, or as many as do, up to three, but for a thousandth of all."""
-    counts = [truth.coverage for _, truth in data]
-    most = max(map(len, counts))
-    beyond = np.sum([np.pad(c, (0, most - len(c))) for c in counts], axis=0)[::-1].cumsum()[::-1]
-    shown = max([1, *(k for k in (2, 3) if k < most and beyond[k] > RARE * beyond[1])])
-    layers = shown if asked == "auto" else asked
-    if layers + 1 < most and beyond[layers + 1]:
-        log.warning(
-            "%d pixels bear more than %d object(s), %.1f %% of the foreground; which they are is not learnt there.",
-            int(beyond[layers + 1]), layers, float(100 * beyond[layers + 1] / beyond[1]),
-        )  # fmt: skip
-    return layers
-
-
-def _classes(data: Labelled, layers: int) -> tuple[str, ...]:
-    """The semantic classes that the labels name; empty where there are not several, or objects share pixels."""
-    named = class_names([truth for _, truth in data])
-    if len(named) > 1 and layers > 1:
-        log.warning("objects share pixels; that they are of the classes %s is not learnt.", ", ".join(named))
-    return named if len(named) > 1 and layers == 1 else ()
-
-
-def _known_classes(card: Card, data: Labelled) -> tuple[str, ...]:
-    """The semantic classes that a base model knows."""
-    named = class_names([truth for _, truth in data])
-    new = [name for name in named if name not in card.classes]
-    if len(named) > 1 and new:
-        log.warning("%s does not know the classes %s; train from scratch to learn them.", card.name, ", ".join(new))
-    return card.classes
-
-
 def _prepare(
     data: Labelled, normalise: Normalisation, layers: int, classes: tuple[str, ...] = ()
 ) -> Steps[list[Example]]:
@@ -175,7 +132,7 @@ def _prepare(
 def _as_the_base(training: Training, base: Model) -> Training:
     """The same training with the foreground loss that fits the base: of the kind that its network was made for."""
     dimensions, asked = base.card.architecture.class_dimensions, training.foreground_loss
-    if dimensions == _class_dimensions(training):
+    if dimensions == training.class_dimensions:
         return training
     kind = ClassCentres(dimensions=dimensions) if dimensions else Foreground()
     weighed = kind.model_copy(update={"weight": asked.weight})
@@ -191,12 +148,6 @@ def _rate(training: Training, base: Model | None, seen: Sequence[Window]) -> Ste
     known = yield from passed_on(mean_score(base, seen), lambda step: replace(step, stage="prepare"))
     log.info("the base model reaches mean S %.3f on validation images as it is", known)
     return training.learning_rate * max(LEAST, 1 - known)
-
-
-def _class_dimensions(training: Training) -> int:
-    """Dimensions of the embedding of classes; 0 where the training is of none."""
-    loss = training.foreground_loss
-    return loss.dimensions if isinstance(loss, ClassCentres) else 0
 
 
 def _say_what_is_ignored(training: Training) -> None:
@@ -308,27 +259,6 @@ def _validate(loop: Loop, best: _Best, seen: Sequence[Window], progress: Progres
     return score
 
 
-def object_size(truths: Sequence[Instances]) -> float:
-    """Median over the objects of their longest side, in pixels of the finest axis."""
-    sides = [
-        max((s.stop - s.start) * r / min(truth.spacing) for s, r in zip(box, truth.spacing, strict=True))
-        for truth in truths
-        for _, box, _ in truth.masks()
-    ]
-    return float(np.median(sides)) if sides else 30.0
-
-
-def stride_for(truths: Sequence[Instances]) -> int:
-    """Side of the blocks of pixels that suits the objects: 1, 2 or 4, by the width of the median one.
-
-    The width is the root of an object's size, of long thin ones less than their length. On objects of 38 pixels blocks
-    of two did best (docs/accuracy.md); from where one pixel a block is better has not been measured.
-    """
-    voxels = np.concatenate([t.areas * math.prod(r / min(t.spacing) for r in t.spacing) for t in truths])
-    width = np.median(voxels) ** (1 / len(truths[0].shape)) if len(voxels) else 0.0
-    return 1 + int(width >= MIDDLING) + 2 * int(width >= LARGE)
-
-
 def _split(data: Labelled, validation: Labelled, seed: int) -> tuple[Labelled, Labelled]:
     if not data:
         raise BadArgument("there is no labelled image to train on.")
@@ -353,60 +283,6 @@ def set_aside(count: int, seed: int) -> list[int]:
     if count < 5:
         return []
     return sorted(np.random.default_rng(seed).permutation(count)[: max(1, round(0.1 * count))].tolist())
-
-
-def _card(training: Training, examples: Sequence[Example], base: Model | None) -> Card:
-    """The card of the model to be: from the base model, or from the images."""
-    truths = [e.truth for e in examples]
-    size, tone = object_size(truths), _tone(examples)
-    if base is not None:
-        base.check(examples[0].image.channels, len(examples[0].image.spatial_axes))
-        fresh: dict[str, Any] = {"object_size": size, "tone": tone, "scores": {}, "weights_sha256": ""}
-        return base.card.model_copy(update=fresh)
-    image = examples[0].image
-    scale = training.coordinate_scale
-    architecture = Architecture(
-        ndim=2 if len(image.spatial_axes) == 2 else 3,
-        channels=image.channels,
-        backbone=training.backbone,
-        stride=stride_for(truths) if training.stride == "auto" else training.stride,
-        features=training.features,
-        embedding=training.loss.dimensions if training.embedding == "auto" else training.embedding,
-        layers=examples[0].layers,
-        classes=max(1, len(examples[0].classes)),
-        class_dimensions=_class_dimensions(training),
-        scales=training.scales,
-        taus=TAUS if training.seeds else (),
-        coordinate_channels=training.coordinate_channels,
-        coordinate_scale=max(2.0, size / 4) if scale == "auto" else None if scale == "off" else scale,
-        spacing=image.spacing,
-    )
-    least = training.settings.min_size or _speck(truths)
-    settings = training.settings.model_copy(update={"min_size": least})
-    classes = examples[0].classes
-    return Card(architecture=architecture, settings=settings, object_size=size, classes=classes, tone=tone)
-
-
-def _tone(examples: Sequence[Example]) -> Tone | None:
-    """How nine in ten of some objects differ from what lies in their boxes beside them; None if they do not."""
-    brighter: list[bool] = []
-    for example in examples[:: max(1, len(examples) // LOOKED_AT)]:
-        if example.image.channels > 1:
-            return None
-        objects, foreground = list(example.truth.masks()), example.truth.foreground
-        for _, box, mask in objects[:: max(1, len(objects) // LOOKED_AT)]:
-            ground = ~foreground[box]
-            if ground.any():
-                pixels = example.image.read(box)[0]
-                brighter.append(bool(np.median(pixels[mask]) > np.median(pixels[ground])))
-    share = np.mean(brighter) if brighter else 0.5
-    return "bright on dark" if share >= CLEAR else "dark on bright" if share <= 1 - CLEAR else None
-
-
-def _speck(truths: Sequence[Instances]) -> int:
-    """A twentieth of the median object, in pixels: what is smaller is no object, until the settings are chosen."""
-    areas = np.concatenate([truth.areas for truth in truths])
-    return int(np.median(areas) / 20) if len(areas) else 0
 
 
 def _finished(model: Model, settings: Settings, scores: dict[str, float], loop: Loop, training: Training) -> Model:

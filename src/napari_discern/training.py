@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from napari_discern.backbones import Backbone, SegResNet
 from napari_discern.device import Precision
-from napari_discern.losses import Discriminative, Foreground, ForegroundLoss, Loss, Seediness
+from napari_discern.losses import ClassCentres, Discriminative, Foreground, ForegroundLoss, Loss, Seediness
 from napari_discern.model import Settings
 from napari_discern.params import Params
 from napari_discern.sample import Augmentation
@@ -104,6 +104,12 @@ class Training(Params):
     settings: Settings = Settings()
     """Normalisation, and the clustering to start from; bandwidth and thresholds are chosen at the end. A base
     model brings its own."""
+
+    @property
+    def class_dimensions(self) -> int:
+        """Dimensions of the embedding of classes; 0 where the training is of none."""
+        loss = self.foreground_loss
+        return loss.dimensions if isinstance(loss, ClassCentres) else 0
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:

@@ -16,9 +16,10 @@ from napari_discern.cli.outputs import refuse_existing
 from napari_discern.errors import BadArgument, OutputExists
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.learning import BEST, object_size, train
+from napari_discern.learning import BEST, train
 from napari_discern.model import Card
 from napari_discern.progress import Progress, Steps
+from napari_discern.survey import object_size
 from napari_discern.training import METHODS, Training
 
 Labelled = list[tuple[Image, Instances]]

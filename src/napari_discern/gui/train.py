@@ -39,10 +39,10 @@ from napari_discern.gui.planes import Planes
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.session import Session
 from napari_discern.gui.teaching import Preview, Screen, Taught, teach
-from napari_discern.learning import object_size, stride_for
 from napari_discern.loop import crop_size
 from napari_discern.model import Card
 from napari_discern.progress import Progress, Steps
+from napari_discern.survey import object_size, stride_for
 from napari_discern.training import Training
 
 MINUTES = (2, 5, 15, 30)
