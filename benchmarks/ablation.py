@@ -13,10 +13,10 @@ import argparse
 import json
 from pathlib import Path
 
-from scoring import scored
-
-from napari_discern import load_model
+from napari_discern import io, load_model
 from napari_discern.cli import main as discern
+from napari_discern.evaluation import evaluate_model
+from napari_discern.progress import run
 
 VARIANTS: dict[str, list[str]] = {
     "as it is": [],
@@ -77,7 +77,8 @@ def measured(data: Path, out: Path, minutes: float, name: str, flags: list[str])
     if code := discern(command):
         raise SystemExit(code)
     model = load_model(str(out))
-    found, card = scored(model, data / "val"), model.card
+    pairs = [pair.read() for pair in io.pair(data / "val/images", data / "val/labels")]
+    found, card = run(evaluate_model(model, pairs)).mean, model.card
     return {"steps": card.training["steps_done"], "minutes": card.training["minutes_done"], "S_50": found["S"]["0.50"],
         "S_mean": found["S_mean"], "SBD": found["SBD"], "DiC": found["DiC"]}  # fmt: skip
 

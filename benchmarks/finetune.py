@@ -17,11 +17,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-from scoring import scored
 
 from napari_discern import io, load_model
 from napari_discern.cli import main as discern
+from napari_discern.evaluation import evaluate_model
 from napari_discern.instances import Instances
+from napari_discern.progress import run
 
 SCRATCH = "scratch"
 
@@ -79,7 +80,8 @@ def measured(few: Path, val: Path, base: str, minutes: float, out: Path, flags: 
     if code := discern(command):
         raise SystemExit(code)
     model = load_model(str(out))
-    found = scored(model, val)
+    pairs = [pair.read() for pair in io.pair(val / "images", val / "labels")]
+    found = run(evaluate_model(model, pairs)).mean
     return {"steps": model.card.training["steps_done"], "S_50": found["S"]["0.50"], "S_mean": found["S_mean"]}
 
 

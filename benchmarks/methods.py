@@ -13,11 +13,10 @@ import argparse
 import time
 from pathlib import Path
 
-from scoring import scored
-
 from napari_discern import io, load_model
 from napari_discern.cli import main as discern
 from napari_discern.clustering import MeanShift, Seeds
+from napari_discern.evaluation import evaluate_model
 from napari_discern.learning import set_aside
 from napari_discern.model import Model
 from napari_discern.progress import run
@@ -63,8 +62,9 @@ def main() -> None:
 
 def report(loss: str, model: Model, data: Path) -> None:
     """One line of scores."""
+    held_out = [pair.read() for pair in io.pair(data / "val/images", data / "val/labels")]
     begun = time.perf_counter()
-    found, seconds = scored(model, data / "val"), time.perf_counter() - begun
+    found, seconds = run(evaluate_model(model, held_out)).mean, time.perf_counter() - begun
     figures = f"S(0.5) {found['S']['0.50']:.3f}, mean S {found['S_mean']:.3f}, SBD {found['SBD']:.3f}"
     steps = model.card.training["steps_done"]
     kind = model.card.settings.cluster.kind

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from stubs import knowing
 
 from napari_discern.errors import BadFile, DiscernError, OutputExists
-from napari_discern.evaluation import draw_worst, evaluate
+from napari_discern.evaluation import draw_worst, evaluate, evaluate_model
+from napari_discern.image import Image
+from napari_discern.instances import Instances
 from napari_discern.metrics import Report
-from napari_discern.progress import run
+from napari_discern.progress import Progress, run
 
 TWO = np.zeros((8, 12), np.uint16)
 TWO[1:4, 1:5] = 3
@@ -45,6 +48,16 @@ def test_progress_counts_images_to_the_end(folders: tuple[Path, Path]) -> None:
     run(evaluate(*folders), seen.append)
     assert [(p.done, p.total) for p in seen] == [(0, 2), (1, 2), (2, 2)]
     assert [p.values for p in seen[1:]] == [{"S(0.50)": 0.5}, {"S(0.50)": 1}]
+
+
+def test_a_model_is_scored_by_what_it_finds_in_each_image() -> None:
+    painted = [Image(pixels.astype(np.float32), "yx", name="a") for pixels in (ONE, TWO)]
+    seen: list[Progress] = []
+    report = run(evaluate_model(knowing(TWO), [(image, Instances.from_labels(TWO)) for image in painted]), seen.append)
+    assert list(report.scores) == ["a", "a (2)"]
+    assert [s.S[0.5] for s in report.scores.values()] == [0.5, 1]
+    assert {p.total for p in seen} == {2}
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
 
 
 def test_truth_may_be_masks_that_share_pixels(folders: tuple[Path, Path]) -> None:

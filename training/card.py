@@ -17,7 +17,7 @@ from pathlib import Path
 import PIL.Image
 
 from napari_discern import io, load_model
-from napari_discern.metrics import mean, score
+from napari_discern.evaluation import evaluate_model
 from napari_discern.model import Model
 from napari_discern.pictures import overlay
 from napari_discern.progress import run
@@ -54,11 +54,7 @@ def main() -> None:
 def scores(model: Model, val: Path) -> dict[str, float]:
     """What the model reaches on the images of a folder: means over the images."""
     truth = "labels" if (val / "labels").is_dir() else "masks"
-    every = []
-    for pair in io.pair(val / "images", val / truth):
-        image, true = pair.read()
-        every.append(score(run(segment(image, model)), true))
-    found = mean(every)
+    found = run(evaluate_model(model, [pair.read() for pair in io.pair(val / "images", val / truth)])).mean
     figures = {"S_50": found["S"]["0.50"], "S_mean": found["S_mean"], "SBD": found["SBD"], "DiC": found["DiC"],
         "PQ": found["PQ"]}  # fmt: skip
     if model.card.architecture.layers > 1:

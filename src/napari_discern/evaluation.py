@@ -1,15 +1,19 @@
-"""Evaluation: score a folder of labels against a folder of true ones, and draw the worst."""
+"""Evaluation: score a model, or a folder of labels against a folder of true ones, and draw the worst."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari_discern import io
 from napari_discern.errors import BadFile
+from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.metrics import Report, Score, score
+from napari_discern.model import Model
 from napari_discern.pictures import Case, draw_misses
-from napari_discern.progress import Progress, Steps
+from napari_discern.progress import Progress, Steps, part_of
+from napari_discern.segmentation import segment
 
 
 def evaluate(labels: Path, truth: Path) -> Steps[Report]:
@@ -28,6 +32,21 @@ def evaluate(labels: Path, truth: Path) -> Steps[Report]:
     for name, found, true in pairs:
         scores[name] = score(*_read_both(found, true))
         yield Progress("evaluate", len(scores), len(pairs), {"S(0.50)": scores[name].S[0.5]})
+    return Report(scores)
+
+
+def evaluate_model(model: Model, data: Sequence[tuple[Image, Instances]]) -> Steps[Report]:
+    """Segment labelled images with a model and its settings, and score what it finds.
+
+    Raises
+    ------
+    BadArgument
+        If an image does not fit the model, or its labels are of another shape.
+    """
+    scores: dict[str, Score] = {}
+    for done, (image, truth) in enumerate(data):
+        found = yield from part_of(segment(image, model), "evaluate", done, 1, len(data))
+        scores[image.name if image.name not in scores else f"{image.name} ({done + 1})"] = score(found, truth)
     return Report(scores)
 
 
