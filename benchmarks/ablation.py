@@ -33,6 +33,8 @@ VARIANTS: dict[str, list[str]] = {
     "8 dimensions": ["--embedding", "8"],
     "32 dimensions": ["--embedding", "32"],
     "no scaled coordinates": ["--coordinate_scale", "off"],
+    "coordinates of 3 px a unit": ["--coordinate_scale", "3"],
+    "coordinates of 12 px a unit": ["--coordinate_scale", "12"],
     "coordinate channels": ["--coordinate_channels"],
     "borders count as all": ["--foreground_loss.boundary", "0"],
     "borders count more": ["--foreground_loss.boundary", "4"],

@@ -29,7 +29,7 @@ from napari_discern.normalise import Percentile
 from napari_discern.progress import Progress, Steps, run
 from napari_discern.sample import Augmentation, Window
 from napari_discern.segmentation import segment
-from napari_discern.survey import object_size, stride_for
+from napari_discern.survey import fitted_card, object_size, stride_for
 from napari_discern.training import Training
 from napari_discern.tuning import mean_score, windows
 
@@ -407,7 +407,7 @@ def test_the_better_a_base_does_the_smaller_the_steps(
 
     def score_of(model: Model, seen: Sequence[Window]) -> Steps[float]:
         yield Progress("validate", 0, 1)
-        return known if model is base else 0.5
+        return known if same(model, base) else 0.5
 
     def note(self: Loop, batch: Any) -> Any:
         rates.append(self.optimiser.defaults["lr"])
@@ -643,6 +643,47 @@ def test_large_objects_are_seen_in_large_blocks(truths: list[Instances], expecte
 @pytest.mark.parametrize(("asked", "expected"), [("auto", 2), (1, 1), (4, 4)])
 def test_the_blocks_are_those_asked_for_or_fit_the_objects(asked: Any, expected: int) -> None:
     assert run(train(training(1, stride=asked), discs(1))).card.architecture.stride == expected
+
+
+@pytest.mark.parametrize(
+    ("stride", "size", "side", "expected"),
+    [
+        (4, 80, 20, (2, 3.0)),  # a quarter as large, so are the coordinates
+        (2, 20, 80, (4, 48.0)),
+        (1, 10, 40, (4, 48.0)),
+        (1, 40, 20, (2, 6.0)),
+        (2, 24, 8, (2, 4.0)),  # there is no way back to single pixels
+        (4, 24, 8, (2, 4.0)),
+        (3, 20, 80, (3, 48.0)),  # no whole number of its blocks is one of four
+        (4, 24, 30, (4, 12.0)),  # as large as those that it knows, about
+        (4, 24, 17, (4, 12.0)),
+    ],
+)
+def test_a_base_looks_at_objects_as_at_those_that_it_knows(
+    stride: int, size: float, side: int, expected: tuple[int, float]
+) -> None:
+    card = sized(size, stride=stride, coordinate_scale=12.0)
+    fitted = fitted_card(card, [boxes(side, side, side)]).architecture
+    assert (fitted.stride, fitted.coordinate_scale) == expected
+    assert fitted == card.architecture.model_copy(update={"stride": expected[0], "coordinate_scale": expected[1]})
+
+
+@pytest.mark.parametrize(("least", "expected"), [(400, 20), (7, 7)])
+def test_what_was_a_speck_to_a_base_may_be_an_object_now(least: int, expected: int) -> None:
+    card = sized(80).model_copy(update={"settings": Settings(min_size=least)})
+    assert fitted_card(card, [boxes(20)]).settings.min_size == expected
+
+
+def test_a_base_that_knows_larger_objects_is_trained_in_smaller_blocks() -> None:
+    torch.manual_seed(0)
+    card = sized(80, levels=2, stride=4, coordinate_scale=20.0)
+    base = Model.create(card, "cpu")
+    still = training(2, finetune_learning_rate=1e-12, weight_decay=0)
+    model = run(train(still, discs(1), base=base))
+    assert (model.card.architecture.stride, model.card.architecture.coordinate_scale) == (2, 20 * 15 / 80)
+    expected = weights(base.with_card(model.card))
+    assert all(torch.allclose(value, expected[name], atol=1e-6) for name, value in weights(model).items())
+    assert base.card == card
 
 
 def sized(size: float, levels: int = 3, **architecture: Any) -> Card:

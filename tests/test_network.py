@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from napari_discern.architecture import Architecture
 from napari_discern.backbones import Backbone, BasicUNet, DynUNet, FlexibleUNet, ResidualUNet, SegResNet
-from napari_discern.network import EmbeddingNetwork, depth_to_space, space_to_depth
+from napari_discern.network import EmbeddingNetwork, depth_to_space, hand_over, space_to_depth
 
 SMALL = [
     SegResNet(filters=8, levels=3),
@@ -306,3 +306,63 @@ class TestAddedCoordinates:
         network(torch.randn(1, 1, 8, 8)).embedding.square().sum().backward()
         weight = network.heads["embedding"][1].weight.grad
         assert (weight.flatten(1).abs().amax(dim=1) > 0).all()
+
+
+def repeated(pixels: torch.Tensor, times: int) -> torch.Tensor:
+    """Each pixel so often along each axis."""
+    for axis in range(2, pixels.ndim):
+        pixels = pixels.repeat_interleave(times, dim=axis)
+    return pixels
+
+
+def averaged(pixels: torch.Tensor, size: int) -> torch.Tensor:
+    """The mean of each block of pixels."""
+    pool = torch.nn.functional.avg_pool2d if pixels.ndim == 4 else torch.nn.functional.avg_pool3d
+    return pool(pixels, size)
+
+
+class TestHandOver:
+    """To other blocks of pixels, a network sees the image as if it were magnified or shrunk."""
+
+    @pytest.mark.parametrize("backbone", SMALL, ids=name)
+    @pytest.mark.parametrize(("old", "new"), [(4, 2), (2, 4), (1, 2)])
+    def test_features_are_those_of_the_image_in_the_other_size(self, backbone, old, new):
+        one, other = (EmbeddingNetwork(small(backbone=backbone, channels=3, stride=s)).eval() for s in (old, new))
+        assert hand_over(one, other)
+        image = torch.rand(1, 3, *[backbone.multiple * 8] * 2)
+        with torch.inference_mode():
+            if old > new:
+                expected = averaged(features(one, repeated(image, old // new)), old // new)
+            else:
+                expected = repeated(features(one, averaged(image, new // old)), new // old)
+            torch.testing.assert_close(features(other, image).relu(), expected.relu(), rtol=1e-3, atol=1e-4)
+
+    def test_in_a_volume_coarse_along_z(self):
+        made = {"backbone": SegResNet(filters=8, levels=2), "ndim": 3, "spacing": (2.0, 1.0, 1.0)}
+        one, other = EmbeddingNetwork(small(stride=4, **made)).eval(), EmbeddingNetwork(small(stride=2, **made)).eval()
+        assert (one.architecture.strides, other.architecture.strides) == ((2, 4, 4), (1, 2, 2))
+        assert hand_over(one, other)
+        image = torch.rand(1, 1, 4, 16, 8)
+        with torch.inference_mode():
+            expected = averaged(features(one, repeated(image, 2)), 2)
+            torch.testing.assert_close(features(other, image), expected, rtol=1e-3, atol=1e-4)
+
+    def test_of_blocks_there_is_no_way_back_to_pixels(self):
+        one, other = EmbeddingNetwork(small(stride=2)), EmbeddingNetwork(small(stride=1))
+        before = {name: weight.clone() for name, weight in other.state_dict().items()}
+        assert not hand_over(one, other)
+        assert all(torch.equal(weight, before[name]) for name, weight in other.state_dict().items())
+
+    def test_added_coordinates_are_those_of_the_other(self):
+        one, other = (EmbeddingNetwork(small(coordinate_scale=s)).eval() for s in (8.0, 2.0))
+        assert hand_over(one, other)
+        image = torch.rand(1, 1, 8, 8)
+        with torch.inference_mode():
+            added = other(image).embedding - one(image).embedding
+        torch.testing.assert_close(added[0, 0, :, 0], (torch.arange(8) - 4) * (1 / 2 - 1 / 8))
+        assert added[0, 2:].abs().max() == 0
+
+
+def features(network: EmbeddingNetwork, image: torch.Tensor) -> torch.Tensor:
+    """What the heads see."""
+    return network._features(image, 1.0)

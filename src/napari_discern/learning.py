@@ -24,7 +24,7 @@ from napari_discern.model import Model, Settings
 from napari_discern.normalise import Normalisation
 from napari_discern.progress import Progress, Steps, passed_on
 from napari_discern.sample import Example, Window
-from napari_discern.survey import card_for, classes_for, known_classes, layers_for
+from napari_discern.survey import card_for, classes_for, fitted_card, known_classes, layers_for
 from napari_discern.training import Training
 from napari_discern.tuning import choose, mean_score, pick, windows
 
@@ -94,7 +94,7 @@ def train(
         data, validation = ([(i, _sparse(t)) for i, t in part] for part in (data, validation))
     if base is not None:
         _say_what_is_ignored(training)
-        training = _as_the_base(training, base)
+        training, base = _as_the_base(training, base), _fitted(base, data)
     normalise = (base.card.settings if base else training.settings).normalise
     layers = layers_for(base.card.architecture.layers if base else training.layers, data)
     classes = known_classes(base.card, data) if base else classes_for(data, layers)
@@ -137,6 +137,18 @@ def _as_the_base(training: Training, base: Model) -> Training:
     kind = ClassCentres(dimensions=dimensions) if dimensions else Foreground()
     weighed = kind.model_copy(update={"weight": asked.weight})
     return training.model_copy(update={"foreground_loss": weighed})
+
+
+def _fitted(base: Model, data: Labelled) -> Model:
+    """The base model as it looks at objects of the size of these; see `fitted_card`."""
+    base.check(data[0][0].channels, len(data[0][0].spatial_axes))
+    known, card = base.card, fitted_card(base.card, [truth for _, truth in data])
+    if card.architecture == known.architecture:
+        return base.with_settings(card.settings)
+    fitted = base.with_card(card)
+    log.info("the objects are of another size than those of %s, %.0f px: it sees blocks of %d px in place of %d",
+        known.name, known.object_size, fitted.card.architecture.stride, known.architecture.stride)  # fmt: skip
+    return fitted
 
 
 def _rate(training: Training, base: Model | None, seen: Sequence[Window]) -> Steps[float]:

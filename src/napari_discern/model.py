@@ -196,6 +196,19 @@ class Model:
         """The same network with other settings in its card."""
         return replace(self, card=self.card.model_copy(update={"settings": settings}))
 
+    def with_card(self, card: Card) -> Self:
+        """The same network for objects of another size: of its card's architecture, stride and coordinates may differ.
+
+        Where a backbone does not allow another stride, it keeps its own; see `network.hand_over`.
+        """
+        from napari_discern.network import hand_over
+
+        made = self.create(card, str(self.device))
+        if not hand_over(self.network, made.network):
+            a = card.architecture.model_copy(update={"stride": self.card.architecture.stride})
+            return self.with_card(card.model_copy(update={"architecture": a}))
+        return replace(made, precision=self.precision)
+
     def save(self, path: Path, overwrite: bool = False, half: bool = False) -> Self:
         """Write card and weights into a folder, whole or not at all; returns the model as saved.
 

@@ -114,6 +114,55 @@ class EmbeddingNetwork(nn.Module):
         return torch.cat([first + grid, rest], dim=1)
 
 
+def hand_over(old: EmbeddingNetwork, new: EmbeddingNetwork) -> bool:
+    """Give the weights to a network that differs in nothing but the sides of its blocks and its added coordinates.
+
+    Objects half as large, in blocks half as large, look alike to it: with smaller blocks it then gives what the old one
+    gives for the image magnified, each pixel repeated; with larger ones, for the image shrunk, pixels averaged and
+    features repeated. Both hold exactly for sides that are multiples of both.
+
+    Parameters
+    ----------
+    old, new : EmbeddingNetwork
+        Of the sides of their blocks, one divides the other. Of blocks there is no way back to single pixels.
+
+    Returns
+    -------
+    bool
+        False, with nothing done, where the new one has other parts, as some backbones do for other input channels.
+    """
+    weights, wanted = dict(old.state_dict()), new.state_dict()
+    sides = old.architecture.strides, new.architecture.strides
+    if math.prod(sides[0]) == 1 < math.prod(sides[1]):
+        weights |= _handing_on(new.expand, old.architecture.features)
+    if weights.keys() != wanted.keys():
+        return False
+    for name, weight in weights.items():
+        if weight.shape != wanted[name].shape:
+            entry = name.startswith("backbone")
+            weights[name] = _regrouped(weight, *sides, axis=int(entry), share=entry)
+    new.load_state_dict(weights)
+    return True
+
+
+def _handing_on(expand: nn.Module, features: int) -> dict[str, Tensor]:
+    """Weights of an expansion, of one pixel a block, that hands on the features of the block."""
+    weight = torch.empty(features, features, *next(expand.parameters()).shape[2:])
+    return {"expand.1.weight": nn.init.dirac_(weight), "expand.1.bias": torch.zeros(features)}
+
+
+def _regrouped(weight: Tensor, old: Sequence[int], new: Sequence[int], axis: int, share: bool) -> Tensor:
+    """Weights of the pixels of blocks, along an axis, for blocks of other sides; inputs share them, outputs do not."""
+    pixels: Tensor = weight.movedim(axis, 0).unflatten(0, (*old, -1))
+    for k, (was, now) in enumerate(zip(old, new, strict=True)):
+        if was > now:
+            parts = pixels.unflatten(k, (now, was // now))
+            pixels = parts.sum(k + 1) if share else parts.mean(k + 1)
+        elif was < now:
+            pixels = pixels.repeat_interleave(now // was, dim=k) / (now // was if share else 1)
+    return pixels.flatten(0, len(old)).movedim(0, axis)
+
+
 def _head(ndim: int, features: int, size: int) -> nn.Module:
     conv: nn.Module = nn.Conv2d(features, size, 1) if ndim == 2 else nn.Conv3d(features, size, 1)
     return nn.Sequential(nn.ReLU(), conv)

@@ -25,6 +25,8 @@ MIDDLING, LARGE = 10, 40
 """Width of objects, in pixels, from which on the network looks at blocks of two pixels, and of four."""
 TAUS = (0.25, 0.5, 0.75, 0.9)
 """Similarities at which the masks of seeds are judged (Fathi et al. 2017, section 3.4)."""
+ALIKE = 1.5
+"""Objects up to so many times as large or small as those that a base model knows are alike to it."""
 RARE = 1e-3
 """Share of the foreground that must be shared for objects to be told apart there."""
 
@@ -48,6 +50,25 @@ def stride_for(truths: Sequence[Instances]) -> int:
     voxels = np.concatenate([t.areas * math.prod(r / min(t.spacing) for r in t.spacing) for t in truths])
     width = np.median(voxels) ** (1 / len(truths[0].shape)) if len(voxels) else 0.0
     return 1 + int(width >= MIDDLING) + 2 * int(width >= LARGE)
+
+
+def fitted_card(card: Card, truths: Sequence[Instances]) -> Card:
+    """The card of a base model that is to look at these objects as it does at those that it knows.
+
+    Where they are of another size, coordinates that are added to the embedding are in proportion, and the blocks of
+    pixels are those that suit them. What is smaller than a twentieth of one is left out, until settings are chosen.
+    """
+    size, a = object_size(truths), card.architecture
+    least = min(card.settings.min_size, speck_for(truths))
+    ratio, stride = size / card.object_size, max(stride_for(truths), min(a.stride, 2))
+    if 1 / ALIKE < ratio < ALIKE:
+        stride = a.stride
+    elif a.coordinate_scale is not None:
+        a = a.model_copy(update={"coordinate_scale": a.coordinate_scale * ratio})
+    if max(stride, a.stride) % min(stride, a.stride) == 0:
+        a = a.model_copy(update={"stride": stride})
+    settings = card.settings.model_copy(update={"min_size": least})
+    return card.model_copy(update={"architecture": a, "settings": settings})
 
 
 def tone_of(examples: Sequence[Example]) -> Tone | None:
@@ -109,7 +130,6 @@ def card_for(training: Training, examples: Sequence[Example], base: Model | None
     truths = [e.truth for e in examples]
     size, tone = object_size(truths), tone_of(examples)
     if base is not None:
-        base.check(examples[0].image.channels, len(examples[0].image.spatial_axes))
         fresh: dict[str, Any] = {"object_size": size, "tone": tone, "scores": {}, "weights_sha256": ""}
         return base.card.model_copy(update=fresh)
     image = examples[0].image

@@ -85,7 +85,8 @@ class Training(Params):
     """The network in the middle; a base model brings its own."""
     stride: Annotated[int, Field(ge=1, le=4)] | Literal["auto"] = "auto"
     """Side of the blocks of pixels that the network sees as one; larger ones are faster and see farther. Auto takes 2
-    for objects from some 10 pixels across on, 4 from 40 on, else 1. A base model brings its own."""
+    for objects from some 10 pixels across on, 4 from 40 on, else 1. A base model brings its own, or for objects of
+    another size than it knows what auto takes."""
     scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field((1.0,), min_length=1)
     """Scales at which the network sees the image, whose features are averaged; each costs by its pixels. A base model
     brings its own."""
@@ -100,7 +101,7 @@ class Training(Params):
     """Pixel coordinates as input channels; a base model brings its own."""
     coordinate_scale: Annotated[float, Field(gt=0)] | Literal["auto", "off"] = "auto"
     """Pixels a unit of the coordinates added to the first embedding channels; auto takes a quarter of an object.
-    A base model brings its own."""
+    A base model brings its own, in proportion to the objects."""
     settings: Settings = Settings()
     """Normalisation, and the clustering to start from; bandwidth and thresholds are chosen at the end. A base
     model brings its own."""

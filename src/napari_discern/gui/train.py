@@ -42,7 +42,7 @@ from napari_discern.gui.teaching import Preview, Screen, Taught, teach
 from napari_discern.loop import crop_size
 from napari_discern.model import Card
 from napari_discern.progress import Progress, Steps
-from napari_discern.survey import object_size, stride_for
+from napari_discern.survey import fitted_card, object_size, stride_for
 from napari_discern.training import Training
 
 MINUTES = (2, 5, 15, 30)
@@ -286,7 +286,11 @@ class TrainPanel(QWidget):
         card = self.models.cards.get(self.base.currentData() or "")
         truths, asked = [truth for _, truth in data[:SEEN]], self.form.read()
         size, stride = object_size(truths), stride_for(truths) if asked.stride == "auto" else asked.stride
-        made = card.architecture if card else Architecture(ndim=len(data[0][0].spatial_axes), stride=stride)
+        made = (
+            fitted_card(card, truths).architecture
+            if card
+            else Architecture(ndim=len(data[0][0].spatial_axes), stride=stride)
+        )
         crop = crop_size(asked, Card(architecture=made, object_size=size), [i.spatial_shape for i, _ in data])
         aside = f", {len(validation)} to check on" if validation else ""
         self.reasons.setText(
