@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 import PIL.ImageDraw
@@ -26,13 +27,18 @@ def main() -> None:
     heads = ["model", "steps", "minutes", *(zoo.FIGURES.get(name, name).replace("|", "\\|") for name in SCORES), "MB"]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for name, card in cards.items():
-        how = card.training
-        cells = [f"`{name}`", f"{how['steps_done']:,}", f"{how['minutes_done']:.0f}"]
+        steps, minutes = (total(card.training, what) for what in ("steps_done", "minutes_done"))
+        cells = [f"`{name}`", f"{steps:,.0f}", f"{minutes:.0f}"]
         cells += [f"{card.scores[score]:.{2 if score == 'DiC' else 3}f}" for score in SCORES]
         size = sum(file.stat().st_size for file in zoo.locate_model(name).iterdir())
         print(f"| {' | '.join([*cells, f'{size / 1e6:.1f}'])} |")
     if known.picture:
         draw(list(cards), known.picture)
+
+
+def total(training: dict[str, Any], what: str) -> float:
+    """Steps or minutes of a training and of those before it."""
+    return float(training.get(what, 0)) + (total(training["base"], what) if "base" in training else 0)
 
 
 def draw(names: list[str], to: Path) -> None:

@@ -448,6 +448,14 @@ def test_a_fine_tuned_card_does_not_vouch_for_other_weights(base: Model) -> None
     assert model.card.scores != base.card.scores
 
 
+def test_a_fine_tuned_card_says_what_it_came_from(base: Model) -> None:
+    once = run(train(training(2), small(), base=base))
+    twice = run(train(training(1), small(), base=once.with_card(once.card.model_copy(update={"name": "once"}))))
+    assert once.card.training["base"] == {"name": "model", "weights_sha256": "5" * 64}
+    before = twice.card.training["base"]
+    assert (before["name"], before["steps_done"], before["base"]) == ("once", 2, once.card.training["base"])
+
+
 def test_a_base_for_other_images_is_refused(base: Model) -> None:
     pixels = np.zeros((2, 24, 24), np.float32)
     with pytest.raises(BadArgument, match="was made for 2D images with 1 channel"):

@@ -29,6 +29,8 @@ from napari_discern.training import Training
 from napari_discern.tuning import choose, mean_score, pick, windows
 
 log = logging.getLogger(__name__)
+BEFORE = ("steps_done", "minutes_done", "base")
+"""What a card says of how its base model was trained."""
 BEST, LAST = "best", "last"
 AUTOSAVE = 60.0
 """Seconds between two checkpoints."""
@@ -110,7 +112,7 @@ def train(
     yield from _descend(loop, best, seen, autosave, len(learnt))
     model = best.model or loop.model()
     settings, scores = yield from choose(model, seen, loop.deadline, learnt)
-    return _finished(model, settings, scores, loop, training)
+    return _finished(model, settings, scores, loop, base)
 
 
 def _sparse(truth: Instances) -> Instances:
@@ -297,10 +299,13 @@ def set_aside(count: int, seed: int) -> list[int]:
     return sorted(np.random.default_rng(seed).permutation(count)[: max(1, round(0.1 * count))].tolist())
 
 
-def _finished(model: Model, settings: Settings, scores: dict[str, float], loop: Loop, training: Training) -> Model:
+def _finished(model: Model, settings: Settings, scores: dict[str, float], loop: Loop, base: Model | None) -> Model:
     """The model with a card that says how it came to be."""
-    how = training.model_dump(mode="json", exclude_none=True)
+    how = loop.training.model_dump(mode="json", exclude_none=True)
     how |= {"steps_done": loop.step, "minutes_done": round((time.monotonic() - loop.started) / 60, 2)}
+    if base is not None:
+        before = {name: base.card.training[name] for name in BEFORE if name in base.card.training}
+        how["base"] = {"name": base.card.name, "weights_sha256": base.card.weights_sha256, **before}
     today = datetime.date.today().isoformat()
     update = {"settings": settings, "scores": scores, "training": how, "created": today}
     return replace(model, card=model.card.model_copy(update=update))
