@@ -49,15 +49,18 @@ from napari_discern.batch import report as report_module
 from napari_discern.batch.crew import Alone
 from napari_discern.batch.estimate import Trial
 from napari_discern.batch.settings import bytes_of
+from napari_discern.batch.tile import ModelFinder
 from napari_discern.batch.workplace import Workplace
 from napari_discern.cli import main
+from napari_discern.clustering import MeanShift
 from napari_discern.errors import BadArgument, BadFile, OutOfMemory, OutputExists, TileFailed
 from napari_discern.image import Image
 from napari_discern.instances import CHANCE, Instances
 from napari_discern.io import omezarr
-from napari_discern.model import Model
+from napari_discern.model import Model, Settings
 from napari_discern.progress import run
 from napari_discern.recipe import Recipe
+from napari_discern.segmentation import find_in_patch, recipe_for, set_up
 from napari_discern.tiles import sides
 
 TRUTH = balls((40, 61, 83), (3, 3, 3), 40)
@@ -116,6 +119,18 @@ class Sorting:
         ids = np.arange(1, 1 + labels.max())
         chance = np.where(ndimage.mean(patch[0], labels[0], ids) > 0.9, 0.8, 0.2) if len(ids) else np.zeros(0)
         return labels, {f"{CHANCE}bright": chance, f"{CHANCE}dim": 1 - chance}
+
+
+def test_a_tile_is_looked_at_for_objects_of_the_size_that_is_said(tmp_path: Path) -> None:
+    settings = Settings(foreground_threshold=0.01, cluster=MeanShift(bandwidth=0.5))
+    card = tiny(stride=2, coordinate_scale=4.0).model_copy(update={"settings": settings})
+    model = Model.create(card, "cpu").save(tmp_path / "model")
+    patch = np.random.default_rng(0).random((1, 32, 32), dtype=np.float32)
+    said, plain = (recipe_for(model, str(tmp_path / "model"), object_size=size) for size in (16, "auto"))
+    labels, expected = ModelFinder(said)(patch)[0], run(find_in_patch(patch, set_up(model, said), said))[0]
+    assert labels.max() > 0
+    assert np.array_equal(labels, expected)
+    assert not np.array_equal(labels, ModelFinder(plain)(patch)[0])
 
 
 def test_the_table_has_the_class_of_each_object_over_all_tiles(tmp_path: Path) -> None:

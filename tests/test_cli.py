@@ -239,6 +239,18 @@ class TestSegment:
         assert made.model == str(model)
         assert made.weights_sha256 == Model.load(model).card.weights_sha256
 
+    @pytest.mark.parametrize(("flags", "least"), [((), 36), (("--min_size", "7"), 7)])
+    def test_how_large_the_objects_are_can_be_said(
+        self, flags: tuple[str, ...], least: int, say: Say, images: Path, tmp_path: Path
+    ) -> None:
+        small_model(tmp_path / "model", smallest=4)  # knows objects of 8 px
+        words = ["--model", tmp_path / "model", "--object_size", "24", *flags]
+        assert say("segment", images / "a.tif", "--out", tmp_path / "out", *words)[0] == 0
+        made = Recipe.from_toml((tmp_path / "out" / "recipe.toml").read_text())
+        assert (made.object_size, made.min_size) == (24, least)
+        code, _, err = say("segment", images / "a.tif", "--out", tmp_path / "none", *words[:2], "--object_size", "0")
+        assert (code, "--object_size" in err) == (2, True)
+
     def test_a_recipe_of_other_weights_is_refused(self, say: Say, images: Path, model: Path, tmp_path: Path) -> None:
         say("segment", images / "a.tif", "--model", model, "--out", tmp_path / "out")
         small_model(tmp_path / "other", seed=1)

@@ -308,6 +308,21 @@ def test_each_clustering_has_sliders_of_its_own(panel: SegmentPanel) -> None:
     assert "How much alike" in shown
 
 
+def test_where_objects_are_larger_so_is_the_smallest(viewer: Any, panel: SegmentPanel) -> None:
+    add(viewer)
+    least, size = panel.model.card.settings.min_size, panel.model.card.object_size
+    panel.form.widget["object_size"].value = 3 * size
+    assert panel.sliders.changes()["min_size"] == panel.recipe().min_size == 9 * least
+    assert panel.recipe().object_size == 3 * size
+    panel.sliders.sliders["min_size"].setValue(7)
+    panel.form.widget["tile"].value = 512
+    assert panel.recipe().min_size == 7, "another option takes nothing back"
+    panel.reset.click()
+    assert panel.recipe().min_size == 9 * least
+    panel.form.widget["object_size"].value = "auto"
+    assert panel.recipe().min_size == least
+
+
 def test_a_layer_without_a_file_cannot_be_copied_as_a_command(
     viewer: Any, panel: SegmentPanel, find: Callable[[], Any], qtbot: Any
 ) -> None:

@@ -321,6 +321,36 @@ def averaged(pixels: torch.Tensor, size: int) -> torch.Tensor:
     return pool(pixels, size)
 
 
+@pytest.mark.parametrize(
+    ("stride", "ratio", "expected"),
+    [
+        (2, 1.0, (2, 1.0, 6.0)),
+        (2, 1.2, (2, 1.0, 6.0)),  # near enough
+        (2, 0.85, (2, 1.0, 6.0)),
+        (2, 2.0, (4, 1.0, 12.0)),
+        (2, 1.8, (4, 1.0, 12.0)),
+        (2, 4.0, (4, 0.5, 24.0)),
+        (2, 0.5, (2, 2.0, 3.0)),
+        (4, 0.5, (2, 1.0, 3.0)),
+        (4, 0.25, (2, 2.0, 1.5)),
+        (1, 4.0, (4, 1.0, 24.0)),
+        (3, 2.0, (3, 0.5, 12.0)),
+        (2, 100.0, (4, 0.25, 48.0)),
+        (2, 0.01, (2, 4.0, 1.5)),
+    ],
+)
+def test_objects_of_another_size_are_seen_as_those_that_are_known(stride, ratio, expected):
+    made = small(stride=stride, coordinate_scale=6.0)
+    sized = made.for_objects(ratio)
+    assert (sized.stride, *sized.scales, sized.coordinate_scale) == expected
+    changes = {"stride": expected[0], "scales": expected[1:2], "coordinate_scale": expected[2]}
+    assert sized == made.model_copy(update=changes)
+
+
+def test_where_nothing_is_added_to_the_embedding_nothing_is_scaled():
+    assert small(stride=2).for_objects(2.0) == small(stride=4)
+
+
 class TestHandOver:
     """To other blocks of pixels, a network sees the image as if it were magnified or shrunk."""
 

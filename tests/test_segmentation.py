@@ -14,6 +14,7 @@ import torch
 from stubs import LINEAR, balls, knowing, same_partition, stub, tiny
 from torch import nn
 
+from napari_discern.backbones import DynUNet
 from napari_discern.clustering import MeanShift
 from napari_discern.errors import BadArgument, OutOfMemory
 from napari_discern.image import Image
@@ -407,6 +408,56 @@ def test_tile_and_halo_go_by_object_and_spacing(
     recipe: dict[str, Any], card: Any, tile: tuple[int, ...], halo: tuple[int, ...]
 ) -> None:
     assert Recipe(model="m", **recipe).cut(card) == (tile, halo)
+
+
+def test_a_halo_is_as_wide_as_the_objects_are_said_to_be() -> None:
+    assert Recipe(model="m", object_size=60).cut(sized(40)) == ((1024, 1024), (90, 90))
+
+
+@pytest.fixture
+def learnt() -> Model:
+    """A model with random weights that knows objects of 20 px, none smaller than 5."""
+    torch.manual_seed(0)
+    settings = Settings(normalise=LINEAR, min_size=5, foreground_threshold=0.4)
+    card = sized(20, stride=2, coordinate_scale=6.0).model_copy(update={"settings": settings})
+    return Model.create(card, "cpu")
+
+
+def repeated(image: np.ndarray, times: int) -> Image:
+    return Image(np.kron(image, np.ones((times, times), np.float32)), "yx")
+
+
+def test_objects_said_to_be_larger_are_seen_as_if_they_were_not(learnt: Model) -> None:
+    """The network gives for an image magnified twice what it gives for the image, each pixel repeated."""
+    image = np.random.default_rng(0).random((32, 40), dtype=np.float32)
+    as_it_is, told = (recipe_for(learnt, "m", object_size=size, precision="32") for size in ("auto", 40))
+    small, large = embed(repeated(image, 1), learnt, as_it_is), embed(repeated(image, 2), learnt, told)
+    expected = small.probability.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    torch.testing.assert_close(large.probability, expected, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("tile", [16, 64])
+def test_whole_or_in_tiles_the_size_that_is_said_counts(learnt: Model, tile: int) -> None:
+    image = Image(np.random.default_rng(0).random((64, 64), dtype=np.float32), "yx")
+    told = recipe_for(learnt, "m", object_size=40, tile=tile, halo=8, precision="32")
+    plain = told.model_copy(update={"object_size": "auto"})
+    found = run(segment(image, learnt, told)).labels
+    assert found.max() > 0
+    assert np.array_equal(found, run(segment(image, learnt.for_objects(40), plain)).labels)
+    assert not np.array_equal(found, run(segment(image, learnt, plain)).labels)
+
+
+def test_where_objects_are_larger_so_is_the_smallest(learnt: Model) -> None:
+    assert recipe_for(learnt, "m", object_size=40).min_size == 20
+    assert recipe_for(learnt, "m", object_size=40, min_size=3).min_size == 3
+    assert recipe_for(learnt, "m").min_size == 5
+
+
+def test_a_backbone_that_cannot_take_larger_blocks_sees_the_image_shrunk(learnt: Model) -> None:
+    """In blocks of four this one would have as many channels as filters, and no convolution to bring them together."""
+    card = sized(20, stride=2, backbone=DynUNet(filters=16, levels=3), features=4, coordinate_scale=6.0)
+    made = Model.create(card, "cpu").for_objects(40).card.architecture
+    assert (made.stride, made.scales, made.coordinate_scale) == (2, (0.5,), 12.0)
 
 
 @pytest.mark.parametrize(("margin", "tiled"), [(0, False), (1, True)])

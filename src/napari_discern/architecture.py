@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from napari_discern.backbones import Backbone, SegResNet
 from napari_discern.params import Params
+
+BLOCKS = (1, 2, 4)
+"""Sides of blocks of pixels to choose from."""
+SCALES = (0.25, 4.0)
+"""Bounds of a scale."""
+NEAR = 1.25
+"""Objects up to so many times as large or small are seen as they are."""
 
 
 class Architecture(Params):
@@ -23,7 +32,7 @@ class Architecture(Params):
     """Side of the blocks of pixels that the backbone sees as one; the outputs are of every pixel all the same. Two is
     faster and sees twice as far, for objects more than some ten pixels across. In a volume it holds along an axis as
     far as its pixels are not larger than that already."""
-    scales: tuple[Annotated[float, Field(gt=0, le=4)], ...] = Field((1.0,), min_length=1)
+    scales: tuple[Annotated[float, Field(gt=0, le=SCALES[1])], ...] = Field((1.0,), min_length=1)
     """Scales at which the backbone sees the image; the features of all are averaged (Fathi 2017, section 3.6)."""
     features: int = Field(32, ge=4)
     """Features a pixel that the backbone hands to the heads."""
@@ -79,3 +88,18 @@ class Architecture(Params):
             return None
         spacing = self.spacing or (1.0,) * self.ndim
         return tuple(s / min(spacing) / self.coordinate_scale for s in spacing)
+
+    def for_objects(self, ratio: float, blocks: Sequence[int] = BLOCKS) -> Self:
+        """What sees objects `ratio` times as large as those that a network was trained on as it sees those.
+
+        Blocks of pixels, of one of these sides, become larger or smaller, which costs nothing; the image is magnified
+        or shrunk by what is left, where that is more than a quarter. Added coordinates are in proportion.
+        """
+        sides = [n for n in blocks if max(n, self.stride) % min(n, self.stride) == 0 and (n > 1 or self.stride == 1)]
+        side = min(sides or [self.stride], key=lambda n: abs(math.log(n / self.stride / ratio)))
+        rest = ratio / (side / self.stride)
+        scale = min(max(1 / rest, SCALES[0]), SCALES[1]) if max(rest, 1 / rest) > NEAR else 1.0
+        seen = side / self.stride / scale
+        step = None if self.coordinate_scale is None else self.coordinate_scale * seen
+        scales = tuple(min(max(s * scale, SCALES[0]), SCALES[1]) for s in self.scales)
+        return self.model_copy(update={"stride": side, "scales": scales, "coordinate_scale": step})

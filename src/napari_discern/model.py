@@ -209,6 +209,18 @@ class Model:
             return self.with_card(card.model_copy(update={"architecture": a}))
         return replace(made, precision=self.precision)
 
+    def for_objects(self, size: float | Literal["auto"]) -> Self:
+        """The same network, seeing objects of that size, in pixels, as those that it was trained on: auto is theirs."""
+        card, known = self.card, self.card.architecture
+        if size == "auto":
+            return self
+        made = known.for_objects(size / card.object_size)
+        sized = self if made == known else self.with_card(card.model_copy(update={"architecture": made}))
+        if sized.card.architecture.stride != made.stride:  # the backbone does not allow it
+            made = known.for_objects(size / card.object_size, [known.stride])
+            sized = self.with_card(card.model_copy(update={"architecture": made}))
+        return sized
+
     def save(self, path: Path, overwrite: bool = False, half: bool = False) -> Self:
         """Write card and weights into a folder, whole or not at all; returns the model as saved.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -21,6 +21,9 @@ class Recipe(Settings):
     """SHA-256 of the weights the recipe was made with; other weights are refused. Empty takes any."""
     version: str = ""
     """Version of napari-discern that wrote the recipe."""
+    object_size: Annotated[float, Field(gt=0)] | Literal["auto"] = Field("auto", json_schema_extra={"unit": "px"})
+    """How large the objects are, along their longest side. Where that is not about the size that the model was trained
+    on, which auto stands for, it looks at the image magnified or shrunk, so that they look alike to it."""
     tile: Annotated[int, Field(ge=8)] | Literal["auto"] = Field("auto", json_schema_extra={"unit": "px"})
     """Side of a tile without its halo; auto is 1024 in 2D and 96 in 3D."""
     halo: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", json_schema_extra={"unit": "px"})
@@ -32,6 +35,12 @@ class Recipe(Settings):
     """Where the network runs: auto, cpu, cuda, cuda:1."""
     precision: Precision = "auto"
     """Bits of the network's arithmetic; auto takes bfloat16 where the hardware is fast at it."""
+
+    def with_least_size(self, card: Card) -> Self:
+        """The same, leaving out objects as small as the model's settings say, in proportion to the size of all."""
+        ratio = 1.0 if self.object_size == "auto" else self.object_size / card.object_size
+        least = round(card.settings.min_size * ratio**card.architecture.ndim)
+        return self.model_copy(update={"min_size": least})
 
     def box(self, shape: Sequence[int]) -> tuple[slice, ...]:
         """The region inside an image of that shape, a slice an axis.
@@ -59,6 +68,7 @@ class Recipe(Settings):
         """
         ndim = card.architecture.ndim
         tile = self.tile if self.tile != "auto" else {2: 1024, 3: 96}[ndim]
-        halo = self.halo if self.halo != "auto" else max({2: 32, 3: 8}[ndim], round(1.5 * card.object_size))
+        size = card.object_size if self.object_size == "auto" else self.object_size
+        halo = self.halo if self.halo != "auto" else max({2: 32, 3: 8}[ndim], round(1.5 * size))
         spacing = card.architecture.spacing or (1.0,) * ndim
         return (tile,) * ndim, tuple(max(1, min(round(halo * min(spacing) / s), tile // 2)) for s in spacing)

@@ -63,7 +63,7 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     """
     recipe = recipe or recipe_for(model, model.card.name)
     check_weights(recipe.weights_sha256, model.card)
-    model = replace(model, precision=recipe.precision)
+    model = set_up(model, recipe)
     model.check(image.channels, len(image.spatial_axes))
     _warn_of_spacing(image, model)
     patches, tile = Patches.of(image, recipe), recipe.cut(model.card)
@@ -72,6 +72,11 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     else:
         found = yield from _tiled(patches, model, recipe, *tile)
     return replace(found, axes=image.spatial_axes, spacing=image.spacing, unit=image.unit)
+
+
+def set_up(model: Model, recipe: Recipe) -> Model:
+    """The model as a recipe asks for: for objects of a size, and with so many bits."""
+    return replace(model.for_objects(recipe.object_size), precision=recipe.precision)
 
 
 def check_weights(pinned: str, card: Card) -> None:
@@ -105,7 +110,7 @@ def embed(image: Image, model: Model, recipe: Recipe) -> Embedded:
         raise BadArgument(
             f"{' x '.join(map(str, patches.shape))} pixels are more than a tile holds; look at a smaller region."
         )
-    return replace(model, precision=recipe.precision).embed(patches.read())
+    return set_up(model, recipe).embed(patches.read())
 
 
 def measure(embedded: Embedded, layers: np.ndarray) -> Measures:
@@ -236,4 +241,5 @@ def recipe_for(model: Model, name: str, **changes: object) -> Recipe:
         "version": __version__,
         "precision": model.precision,
     }
-    return Recipe.from_dict({**model.card.settings.model_dump(), **pinned, **changes}, "the recipe")
+    recipe = Recipe.from_dict({**model.card.settings.model_dump(), **pinned, **changes}, "the recipe")
+    return recipe if "min_size" in changes else recipe.with_least_size(model.card)

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class ModelFinder:
     def __call__(self, patch: np.ndarray) -> tuple[np.ndarray, Measures]:
         """Label layers and measures of a patch, objects of all sizes."""
         r = self.recipe
-        model = _model(r.model, r.weights_sha256, r.device, r.precision)
+        model = _model(r.model, r.weights_sha256, r.device, r.precision, r.object_size)
         return run(find_in_patch(patch, model, all_sizes(r)))
 
 
@@ -166,10 +166,10 @@ def _patches(workplace: Workplace, run: str, frame: int) -> Patches:
 
 
 @lru_cache(maxsize=2)
-def _model(name: str, weights: str, device: str, precision: Precision) -> Model:
+def _model(name: str, weights: str, device: str, precision: Precision, size: float | Literal["auto"]) -> Model:
     model = zoo.load_model(name, _own_device(device))
     check_weights(weights, model.card)
-    return replace(model, precision=precision)
+    return replace(model.for_objects(size), precision=precision)
 
 
 def _own_device(device: str) -> str:

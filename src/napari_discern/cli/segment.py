@@ -94,7 +94,8 @@ def plan(file: Path | None, flags: dict[str, Any]) -> Recipe:
         "version": __version__,
     }
     settings = card.settings.model_dump()
-    return build(Recipe, (f"the card of {name}", settings), (str(file), written), ("", flags), ("the model", made))
+    recipe = build(Recipe, (f"the card of {name}", settings), (str(file), written), ("", flags), ("the model", made))
+    return recipe if "min_size" in {**written, **flags} else recipe.with_least_size(card)
 
 
 def _read_recipe(file: Path) -> dict[str, Any]:

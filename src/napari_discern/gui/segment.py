@@ -36,6 +36,7 @@ from napari_discern.gui.replay import to_command, to_python
 from napari_discern.gui.runner import Runner
 from napari_discern.gui.session import Session
 from napari_discern.gui.sliders import Sliders
+from napari_discern.model import Card
 from napari_discern.recipe import Recipe
 
 DOUBTFUL = 0.5
@@ -44,7 +45,7 @@ REST = 300
 """Milliseconds after which a slider is taken to rest, and the objects are measured anew."""
 SAMPLES = {"cells": "Cells", "leaves": "Leaves", "sticks": "Sticks"}
 """Of the sample data, what is offered where no image is open."""
-OPTIONS = ("tile", "halo", "device", "precision", "cluster.seed", "normalise")
+OPTIONS = ("object_size", "tile", "halo", "device", "precision", "cluster.seed", "normalise")
 
 
 class SegmentPanel(QWidget):
@@ -69,6 +70,7 @@ class SegmentPanel(QWidget):
         super().__init__(parent)
         self.session = session
         self._look: Look | None = None
+        self._size: float | str = "auto"
         self.found: Found | None = None
         self.result: Labels | None = None
         self.image = LayerBox(session.viewer, ImageLayer, self, latest=True)
@@ -173,8 +175,19 @@ class SegmentPanel(QWidget):
 
     def _restore(self) -> None:
         if self.model.card is not None:
-            self.sliders.show_settings(self.model.card.settings)
+            self._show_settings(self.model.card)
             self._slid()
+
+    def _show_settings(self, card: Card) -> None:
+        """Put the sliders where the model was saved with them, for objects of the size asked for."""
+        self._size = self.form.read().object_size
+        asked = {**card.settings.model_dump(), "model": self.model.name, "object_size": self._size}
+        self.sliders.show_settings(Recipe.from_dict(asked, "the card").with_least_size(card))
+
+    def _option_changed(self) -> None:
+        card = self.model.card
+        if card is not None and self.form.read().object_size != self._size:
+            self._show_settings(card)
 
     def _image_picked(self, layer: ImageLayer | None) -> None:
         self.samples.setVisible(layer is None)
@@ -218,10 +231,10 @@ class SegmentPanel(QWidget):
             self._give_reason(self._look)
         if card is not None:
             self.about.show_model(self.model.name, card)
-            self.sliders.show_settings(card.settings)
             chosen, set_once = {**card.settings.model_dump(), "model": self.model.name}, preferences()
             chosen |= {"device": set_once.device, **({"tile": set_once.tile} if set_once.tile else {})}
             self.form.show(Recipe.from_dict(chosen, "the card"))
+            self._show_settings(card)
 
     def _check_fit(self, channels: int, ndim: int, wanted: int) -> None:
         if channels != wanted:
@@ -256,6 +269,7 @@ class SegmentPanel(QWidget):
         self.image.picked.connect(self._image_picked)
         self.model.picked.connect(self._model_picked)
         self.sliders.moved.connect(self._slid)
+        self.form.changed.connect(self._option_changed)
         self.reset.clicked.connect(self._restore)
         self.live.failed.connect(self.message.blame)
         self.command.clicked.connect(lambda: self._copy(to_command))
