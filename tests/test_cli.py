@@ -709,7 +709,7 @@ class TestModels:
         assert code == 0
         lines = said.splitlines()
         assert lines[0].startswith("leaves: 2D, 1 channel, ")
-        assert lines[1].startswith("nuclei: 2D, 1 channel, mean S(0.5..0.9) 0.712, CC0-1.0, ")
+        assert lines[1].startswith("nuclei: 2D, 1 channel, objects about 8 px, mean S(0.5..0.9) 0.712, CC0-1.0, ")
         assert lines[1].endswith(" MB")
         assert lines[2].strip() == "Round things."
         assert lines[3].strip() == f"picture: {bundled / 'nuclei' / 'picture.png'}"

@@ -311,7 +311,7 @@ def test_each_clustering_has_sliders_of_its_own(panel: SegmentPanel) -> None:
 def test_where_objects_are_larger_so_is_the_smallest(viewer: Any, panel: SegmentPanel) -> None:
     add(viewer)
     least, size = panel.model.card.settings.min_size, panel.model.card.object_size
-    panel.form.widget["object_size"].value = 3 * size
+    panel.size.widget["object_size"].value = 3 * size
     assert panel.sliders.changes()["min_size"] == panel.recipe().min_size == 9 * least
     assert panel.recipe().object_size == 3 * size
     panel.sliders.sliders["min_size"].setValue(7)
@@ -319,7 +319,10 @@ def test_where_objects_are_larger_so_is_the_smallest(viewer: Any, panel: Segment
     assert panel.recipe().min_size == 7, "another option takes nothing back"
     panel.reset.click()
     assert panel.recipe().min_size == 9 * least
-    panel.form.widget["object_size"].value = "auto"
+    panel.model.pick("cells")
+    assert panel.recipe().object_size == 3 * size, "the objects are as large for another model"
+    panel.model.pick("nuclei")
+    panel.size.widget["object_size"].value = "auto"
     assert panel.recipe().min_size == least
 
 

@@ -67,12 +67,13 @@ def picture_of(name: str) -> Path | None:
 
 
 def facts_of(name: str, card: Card) -> list[str]:
-    """What one chooses a model by, in few words each: dimensions, channels, scores, licence, size on disk."""
+    """What one chooses a model by, in few words each: what it looks at, scores, licence, size on disk."""
     a = card.architecture
     size = sum(file.stat().st_size for file in locate_model(name).iterdir()) / 1e6
     scores = [f"{FIGURES.get(what, what)} {value:.3f}" for what, value in card.scores.items()]
     licence = [card.licence] if card.licence else []
-    return [f"{a.ndim}D", f"{a.channels} channel{'s'[: a.channels > 1]}", *scores, *licence, f"{size:.1f} MB"]
+    looks = [f"{a.ndim}D", f"{a.channels} channel{'s'[: a.channels > 1]}", f"objects about {card.object_size:.0f} px"]
+    return [*looks, *scores, *licence, f"{size:.1f} MB"]
 
 
 def load_model(name: str, device: str = "auto") -> Model:

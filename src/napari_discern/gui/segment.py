@@ -45,7 +45,9 @@ REST = 300
 """Milliseconds after which a slider is taken to rest, and the objects are measured anew."""
 SAMPLES = {"cells": "Cells", "leaves": "Leaves", "sticks": "Sticks"}
 """Of the sample data, what is offered where no image is open."""
-OPTIONS = ("object_size", "tile", "halo", "device", "precision", "cluster.seed", "normalise")
+SIZE = "object_size"
+"""The option that stands by itself."""
+OPTIONS = ("tile", "halo", "device", "precision", "cluster.seed", "normalise")
 
 
 class SegmentPanel(QWidget):
@@ -70,7 +72,6 @@ class SegmentPanel(QWidget):
         super().__init__(parent)
         self.session = session
         self._look: Look | None = None
-        self._size: float | str = "auto"
         self.found: Found | None = None
         self.result: Labels | None = None
         self.image = LayerBox(session.viewer, ImageLayer, self, latest=True)
@@ -83,6 +84,7 @@ class SegmentPanel(QWidget):
         self.message, self.sliders = self.runner.message, Sliders()
         self.reset = QPushButton("&Reset")
         self.form: Form[Recipe] = Form(Recipe, only=OPTIONS)
+        self.size: Form[Recipe] = Form(Recipe, only=(SIZE,))
         self.command, self.python = QPushButton("Copy as &command"), QPushButton("Copy as P&ython")
         self.about = About()
         self.correct, self.classes = Correct(session), ClassColours()
@@ -123,7 +125,7 @@ class SegmentPanel(QWidget):
         card = self.model.card
         own = card.settings.model_dump() if card else {}
         options = self.form.read().model_dump(include={name.split(".")[0] for name in OPTIONS})
-        values: Mapping[str, Any] = merge(own, options)
+        values: Mapping[str, Any] = merge(own, options | {SIZE: self.size.read().object_size})
         values = merge(values, {**self.sliders.changes(), "region": region, "model": self.model.name})
         return Recipe.from_dict(dict(values), "the panel")
 
@@ -180,14 +182,12 @@ class SegmentPanel(QWidget):
 
     def _show_settings(self, card: Card) -> None:
         """Put the sliders where the model was saved with them, for objects of the size asked for."""
-        self._size = self.form.read().object_size
-        asked = {**card.settings.model_dump(), "model": self.model.name, "object_size": self._size}
+        asked = {**card.settings.model_dump(), "model": self.model.name, SIZE: self.size.read().object_size}
         self.sliders.show_settings(Recipe.from_dict(asked, "the card").with_least_size(card))
 
-    def _option_changed(self) -> None:
-        card = self.model.card
-        if card is not None and self.form.read().object_size != self._size:
-            self._show_settings(card)
+    def _size_said(self) -> None:
+        if self.model.card is not None:
+            self._show_settings(self.model.card)
 
     def _image_picked(self, layer: ImageLayer | None) -> None:
         self.samples.setVisible(layer is None)
@@ -234,6 +234,8 @@ class SegmentPanel(QWidget):
             chosen, set_once = {**card.settings.model_dump(), "model": self.model.name}, preferences()
             chosen |= {"device": set_once.device, **({"tile": set_once.tile} if set_once.tile else {})}
             self.form.show(Recipe.from_dict(chosen, "the card"))
+            said = self.size.widget[SIZE].value  # the objects are as large for any model
+            self.size.show(Recipe.from_dict(chosen | {SIZE: said}, "the card"))
             self._show_settings(card)
 
     def _check_fit(self, channels: int, ndim: int, wanted: int) -> None:
@@ -269,7 +271,7 @@ class SegmentPanel(QWidget):
         self.image.picked.connect(self._image_picked)
         self.model.picked.connect(self._model_picked)
         self.sliders.moved.connect(self._slid)
-        self.form.changed.connect(self._option_changed)
+        self.size.changed.connect(self._size_said)
         self.reset.clicked.connect(self._restore)
         self.live.failed.connect(self.message.blame)
         self.command.clicked.connect(lambda: self._copy(to_command))
@@ -292,6 +294,7 @@ class SegmentPanel(QWidget):
             form.addRow(text, widget)
         form.insertRow(2, "", self.reason)
         form.insertRow(3, "", self.samples)
+        form.insertRow(4, "&Object size", self.size.widget[SIZE].native)
         copy = QHBoxLayout()
         copy.addWidget(self.command)
         copy.addWidget(self.python)
