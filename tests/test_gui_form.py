@@ -128,3 +128,26 @@ def test_values_that_do_not_go_together_are_told() -> None:
         next(w for w in form.widget if w.name == name).value = 3
     with pytest.raises(BadArgument, match="not both"):
         form.read()
+
+
+def test_numbers_are_shown_without_zeros_at_their_end(qtbot: Any) -> None:
+    form = Form(Recipe, only=("object_size",))
+    qtbot.addWidget(form.widget.native)
+    size = form.widget["object_size"]
+    box = size._number.native
+    line = box.lineEdit()
+    size.value = 72.5
+    assert line.text() == "72.5"
+    line.selectAll()
+    qtbot.keyClicks(line, "3.50")
+    assert (line.text(), size.value) == ("3.50", 3.5), "what is being typed stays as it is"
+    qtbot.keyClick(line, "\r")
+    assert line.text() == "3.5"
+    box.stepUp()
+    assert line.text() == f"{size.value:g}" != "3.5"
+    size.value = 3.5
+    size.value = 3.5
+    assert line.text() == "3.5"
+    training = Form(Training, only=("learning_rate",))
+    training.show(Training())
+    assert training.widget["learning_rate"].native.text() == "0.002"

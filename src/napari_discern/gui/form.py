@@ -58,7 +58,7 @@ class Form(Generic[P]):
         self._base = values
         for (path, member), control in self._rows.items():
             place, value = _parent(values, path), _value(values, path)
-            if not member or getattr(place, "kind", "") == member:
+            if (not member or getattr(place, "kind", "") == member) and control.value != value:
                 control.value = value
         self._reveal()
 
@@ -117,7 +117,7 @@ class OrWord(Container[Widget]):
         word = "none" if value is None else value
         named = isinstance(word, str)
         self._word.value = word if named else NUMBER
-        if not named:
+        if not named and self._number.value != value:
             self._number.value = value
         self._toggle()
 
@@ -166,10 +166,19 @@ def _number(kind: type, leaf: Leaf, value: Any, labels: dict[str, Any]) -> Widge
     box = FloatSpinBox(min=low, max=high, value=start, **labels)
     native = box.native
     native.setDecimals(DECIMALS)
-    native.textFromValue = lambda v: f"{v:.9g}"
     box.min, box.max, box.value = low, high, start
     native.setStepType(native.StepType.AdaptiveDecimalStepType)
+    native.valueChanged.connect(lambda _: _shorten(native, typing=native.lineEdit().isModified()))
+    native.editingFinished.connect(lambda: _shorten(native))
+    _shorten(native)
     return box
+
+
+def _shorten(box: Any, typing: bool = False) -> None:
+    """Show a number without the zeros that Qt fills it up with; what is being typed stays as it is."""
+    text, point = box.textFromValue(box.value()), box.locale().decimalPoint()
+    if not typing and point in text:
+        box.lineEdit().setText(text.rstrip("0").removesuffix(point))
 
 
 def _label(leaf: Leaf) -> str:
