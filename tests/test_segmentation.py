@@ -410,8 +410,9 @@ def test_tile_and_halo_go_by_object_and_spacing(
     assert Recipe(model="m", **recipe).cut(card) == (tile, halo)
 
 
-def test_a_halo_is_as_wide_as_the_objects_are_said_to_be() -> None:
-    assert Recipe(model="m", object_size=60).cut(sized(40)) == ((1024, 1024), (90, 90))
+@pytest.mark.parametrize(("said", "tile", "halo"), [(60, 1024, 90), (20, 512, 32), (1, 256, 32)])
+def test_tile_and_halo_go_by_the_size_that_is_said(said: float, tile: int, halo: int) -> None:
+    assert Recipe(model="m", object_size=said).cut(sized(40)) == ((tile, tile), (halo, halo))
 
 
 @pytest.fixture

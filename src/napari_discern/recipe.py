@@ -25,7 +25,8 @@ class Recipe(Settings):
     """How large the objects are, along their longest side. Where that is not about the size that the model was trained
     on, which auto stands for, it looks at the image magnified or shrunk, so that they look alike to it."""
     tile: Annotated[int, Field(ge=8)] | Literal["auto"] = Field("auto", json_schema_extra={"unit": "px"})
-    """Side of a tile without its halo; auto is 1024 in 2D and 96 in 3D."""
+    """Side of a tile without its halo; auto is 1024 in 2D and 96 in 3D, less where the image is
+    magnified."""
     halo: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", json_schema_extra={"unit": "px"})
     """How far a tile looks beyond its border; auto is one and a half objects, at least 32 in 2D."""
     region: str = Field("", pattern=r"^(\d+:\d+(,\d+:\d+)*)?$", json_schema_extra={"unit": "px"})
@@ -67,8 +68,9 @@ class Recipe(Settings):
         a core at most.
         """
         ndim = card.architecture.ndim
-        tile = self.tile if self.tile != "auto" else {2: 1024, 3: 96}[ndim]
         size = card.object_size if self.object_size == "auto" else self.object_size
+        shown = min(1.0, max(0.25, size / card.object_size))  # where the image is magnified, as much in fewer pixels
+        tile = self.tile if self.tile != "auto" else round({2: 1024, 3: 96}[ndim] * shown)
         halo = self.halo if self.halo != "auto" else max({2: 32, 3: 8}[ndim], round(1.5 * size))
         spacing = card.architecture.spacing or (1.0,) * ndim
         return (tile,) * ndim, tuple(max(1, min(round(halo * min(spacing) / s), tile // 2)) for s in spacing)
