@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -448,6 +449,13 @@ def test_a_fine_tuned_card_does_not_vouch_for_other_weights(base: Model) -> None
     assert model.card.scores != base.card.scores
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_where_no_background_is_known_it_is_said(known: bool, caplog: pytest.LogCaptureFixture) -> None:
+    data = [(image, replace(truth, known=np.ones(truth.shape, bool)) if known else truth) for image, truth in small()]
+    run(train(training(1, unlabelled="unknown"), data))
+    assert ("known to be background" in caplog.text) != known
+
+
 def test_a_fine_tuned_card_says_what_it_came_from(base: Model) -> None:
     once = run(train(training(2), small(), base=base))
     twice = run(train(training(1), small(), base=once.with_card(once.card.model_copy(update={"name": "once"}))))
@@ -676,10 +684,10 @@ def test_a_base_looks_at_objects_as_at_those_that_it_knows(
     assert fitted == card.architecture.model_copy(update={"stride": expected[0], "coordinate_scale": expected[1]})
 
 
-@pytest.mark.parametrize(("least", "expected"), [(400, 20), (7, 7)])
-def test_what_was_a_speck_to_a_base_may_be_an_object_now(least: int, expected: int) -> None:
-    card = sized(80).model_copy(update={"settings": Settings(min_size=least)})
-    assert fitted_card(card, [boxes(20)]).settings.min_size == expected
+@pytest.mark.parametrize(("side", "expected"), [(20, 25), (80, 400), (160, 1600)])
+def test_what_was_a_speck_to_a_base_may_be_an_object_now(side: int, expected: int) -> None:
+    card = sized(80).model_copy(update={"settings": Settings(min_size=400)})
+    assert fitted_card(card, [boxes(side)]).settings.min_size == expected
 
 
 def test_a_base_that_knows_larger_objects_is_trained_in_smaller_blocks() -> None:

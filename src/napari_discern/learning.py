@@ -94,6 +94,7 @@ def train(
     apart = validation is not data
     if training.unlabelled == "unknown":
         data, validation = ([(i, _sparse(t)) for i, t in part] for part in (data, validation))
+        _warn_without_ground([truth for _, truth in data])
     if base is not None:
         _say_what_is_ignored(training)
         training, base = _as_the_base(training, base), _fitted(base, data)
@@ -118,6 +119,15 @@ def train(
 def _sparse(truth: Instances) -> Instances:
     """The same objects, with nothing known beside them unless it says itself what is."""
     return truth if truth.known is not None else replace(truth, known=truth.foreground)
+
+
+def _warn_without_ground(truths: Sequence[Instances]) -> None:
+    """Say so where no pixel is known to be background: then nothing keeps the network from taking all for objects."""
+    if not any((t.known & ~t.foreground).any() for t in truths if t.known is not None):
+        log.warning(
+            "no pixel is known to be background, so that a model may learn to take all for objects; paint some "
+            "background, delete what is none, or label images whole."
+        )
 
 
 def _prepare(

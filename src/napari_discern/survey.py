@@ -56,11 +56,11 @@ def fitted_card(card: Card, truths: Sequence[Instances]) -> Card:
     """The card of a base model that is to look at these objects as it does at those that it knows.
 
     Where they are of another size, coordinates that are added to the embedding are in proportion, and the blocks of
-    pixels are those that suit them. What is smaller than a twentieth of one is left out, until settings are chosen.
+    pixels are those that suit them. The smallest object is in proportion.
     """
     size, a = object_size(truths), card.architecture
-    least = min(card.settings.min_size, speck_for(truths))
     ratio, stride = size / card.object_size, max(stride_for(truths), min(a.stride, 2))
+    least = round(card.settings.min_size * ratio**a.ndim)
     if 1 / ALIKE < ratio < ALIKE:
         stride = a.stride
     elif a.coordinate_scale is not None:
