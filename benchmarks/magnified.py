@@ -34,9 +34,9 @@ def main() -> None:
     print("| magnified | as it is: S(0.5) | mean S(0.5..0.9) | told the size: S(0.5) | mean S(0.5..0.9) |")
     print("|---|---|---|---|---|")
     for times in known.times:
+        images = magnified(pairs, times)
         recipes = [recipe_for(model, known.model, object_size=s) for s in ("auto", times * model.card.object_size)]
-        scores = [[score(run(segment(image, model, recipe)), truth) for image, truth in magnified(pairs, times)]
-            for recipe in recipes]  # fmt: skip
+        scores = [[score(run(segment(image, model, recipe)), truth) for image, truth in images] for recipe in recipes]
         found = [value for each in scores for value in (mean(each)["S"]["0.50"], mean(each)["S_mean"])]
         print(f"| {times:g} | " + " | ".join(f"{value:.3f}" for value in found) + " |", flush=True)
 
