@@ -196,7 +196,7 @@ class TestScales:
         network = EmbeddingNetwork(small(scales=(0.5, 1.0, 2.0))).eval()
         image = torch.rand(1, 1, 12, 20)
         with torch.inference_mode():
-            each = [network._features(image, scale) for scale in (0.5, 1.0, 2.0)]
+            each = [network._at_scale(image, scale) for scale in (0.5, 1.0, 2.0)]
             expected = network.heads["embedding"](torch.stack(each).mean(0))
             found = network(image).embedding
         assert all(features.shape[-2:] == (12, 20) for features in each)
@@ -241,6 +241,18 @@ class TestStride:
         output.embedding.square().mean().backward()
         assert image.grad is not None
         assert image.grad.abs().amin() > 0, "a pixel is not looked at"
+
+    @pytest.mark.parametrize("ndim", [2, 3])
+    def test_heads_see_the_features_of_each_pixel(self, ndim):
+        """They are run on blocks, before the pixels are laid out; that is faster and must not be another result."""
+        network = EmbeddingNetwork(small(ndim=ndim, stride=2, taus=(0.25, 0.75))).eval()
+        with torch.inference_mode():
+            image = torch.randn(2, 1, *(7, 10, 12)[-ndim:])
+            expected = {name: head(features(network, image)) for name, head in network.heads.items()}
+            found = network(image)
+        torch.testing.assert_close(found.embedding, expected["embedding"])
+        torch.testing.assert_close(found.logits, expected["foreground"])
+        torch.testing.assert_close(found.seeds.flatten(1, 2), expected["seeds"])
 
     def test_each_pixel_has_a_place_of_its_own(self):
         network = silence(EmbeddingNetwork(small(stride=2, coordinate_scale=10)))
@@ -395,4 +407,4 @@ class TestHandOver:
 
 def features(network: EmbeddingNetwork, image: torch.Tensor) -> torch.Tensor:
     """What the heads see."""
-    return network._features(image, 1.0)
+    return network._features(image)

@@ -56,13 +56,11 @@ class EmbeddingNetwork(nn.Module):
     def forward(self, image: Tensor) -> Output:
         """Run on an image batch, float (B, C, \\*S)."""
         image = self._with_coordinates(image)
-        seen = [self._features(image, scale) for scale in self.architecture.scales]
-        features = torch.stack(seen).mean(0) if len(seen) > 1 else seen[0]
-        embedding, logits, *seeds = (head(features).float() for head in self.heads.values())
+        embedding, logits, *seeds = self._said(image)
         if self.architecture.layers > 1:
             embedding = embedding.unflatten(1, (self.architecture.layers, -1)).transpose(1, 2)
-        every = seeds[0].unflatten(1, (len(self.architecture.taus), -1)) if seeds else None
-        points = None
+        every = seeds[0].float().unflatten(1, (len(self.architecture.taus), -1)) if seeds else None
+        points, logits = None, logits.float()
         if self.architecture.class_dimensions:
             points, logits = logits, centre_scores(logits, self.get_buffer("centres"))
         return Output(self._placed(embedding), logits, every, points)
@@ -79,17 +77,47 @@ class EmbeddingNetwork(nn.Module):
         centres = self.get_buffer("centres")
         centres.copy_(class_means(points.detach(), classes, centres))
 
-    def _features(self, image: Tensor, scale: float) -> Tensor:
+    def _said(self, image: Tensor) -> tuple[Tensor, ...]:
+        """What each head says, (B, N, \\*S)."""
+        a = self.architecture
+        if a.scales == (1.0,):  # heads have fewer channels than the features, which need not be laid out as pixels
+            said = self._laid_out(self._heads(self._blocks(image), math.prod(a.strides)), image)
+        else:
+            said = self._heads(self._features(image), 1)
+        split: tuple[Tensor, ...] = said.split([len(bias) for _, bias in map(_linear, self.heads.values())], dim=1)
+        return split
+
+    def _heads(self, features: Tensor, pixels: int) -> Tensor:
+        """All heads as one convolution of the pixels of blocks: (B, pixels F, \\*S) to (B, pixels N, \\*S)."""
+        weight, bias = map(torch.cat, zip(*map(_linear, self.heads.values()), strict=True))
+        weight = weight.repeat(pixels, *[1] * (weight.ndim - 1))
+        convolve = nn.functional.conv2d if features.ndim == 4 else nn.functional.conv3d
+        return convolve(features.relu_(), weight, bias.repeat(pixels), groups=pixels)
+
+    def _blocks(self, image: Tensor) -> Tensor:
+        """Features of the pixels of each block, (B, prod(strides) F, \\*S / strides), of the padded image."""
+        blocks = space_to_depth(_pad(image, self.architecture.multiples), self.architecture.strides)
+        features: Tensor = self.expand(self.backbone(blocks))
+        return features
+
+    def _laid_out(self, blocks: Tensor, image: Tensor) -> Tensor:
+        """The pixels of blocks where they are in the image, without its padding."""
+        inside: tuple[Any, ...] = (..., *map(slice, image.shape[2:]))
+        return depth_to_space(blocks, self.architecture.strides)[inside]
+
+    def _features(self, image: Tensor) -> Tensor:
+        """Features (B, F, \\*S), mean of what the backbone sees at each scale."""
+        seen = [self._at_scale(image, scale) for scale in self.architecture.scales]
+        return torch.stack(seen).mean(0) if len(seen) > 1 else seen[0]
+
+    def _at_scale(self, image: Tensor, scale: float) -> Tensor:
         """Features (B, F, \\*S) of what the backbone sees at a scale."""
         size, linear = image.shape[2:], "bilinear" if image.ndim == 4 else "trilinear"
-        if scale != 1:
-            sides = [max(1, math.floor(n * scale + 0.5)) for n in size]
-            image = nn.functional.interpolate(image, sides, mode="area" if scale < 1 else linear)
-        inside: tuple[Any, ...] = (..., *map(slice, image.shape[2:]))
-        strides = self.architecture.strides
-        blocks = space_to_depth(_pad(image, self.architecture.multiples), strides)
-        features = depth_to_space(self.expand(self.backbone(blocks)), strides)[inside]
-        return features if scale == 1 else nn.functional.interpolate(features, size, mode=linear)
+        if scale == 1:
+            return self._laid_out(self._blocks(image), image)
+        sides = [max(1, math.floor(n * scale + 0.5)) for n in size]
+        image = nn.functional.interpolate(image, sides, mode="area" if scale < 1 else linear)
+        return nn.functional.interpolate(self._laid_out(self._blocks(image), image), size, mode=linear)
 
     def _with_coordinates(self, image: Tensor) -> Tensor:
         """Coordinate maps in [-1, 1] as further channels (De Brabandere et al. 2017, section 4.2)."""
@@ -101,8 +129,8 @@ class EmbeddingNetwork(nn.Module):
         return torch.cat([image, grid.expand(image.shape[0], *grid.shape)], dim=1)
 
     def _placed(self, embedding: Tensor) -> Tensor:
-        """Scaled coordinates added to the first channels (Novotny et al. 2018, semi-convolutional)."""
-        steps = self.architecture.coordinate_steps
+        """As float32, with scaled coordinates added to the first channels (Novotny et al. 2018, semi-convolutional)."""
+        embedding, steps = embedding.to(torch.float32, copy=True), self.architecture.coordinate_steps
         if steps is None:
             return embedding
         axes = [torch.arange(n, dtype=torch.float32, device=embedding.device) for n in embedding.shape[-len(steps) :]]
@@ -110,8 +138,8 @@ class EmbeddingNetwork(nn.Module):
         grid = torch.stack(torch.meshgrid(*maps, indexing="ij"))
         if embedding.ndim > 2 + len(steps):
             grid = grid[:, None]  # the same for all layers
-        first, rest = embedding.split([len(steps), embedding.shape[1] - len(steps)], dim=1)
-        return torch.cat([first + grid, rest], dim=1)
+        embedding[:, : len(steps)] += grid
+        return embedding
 
 
 def hand_over(old: EmbeddingNetwork, new: EmbeddingNetwork) -> bool:
@@ -163,6 +191,12 @@ def _regrouped(weight: Tensor, old: Sequence[int], new: Sequence[int], axis: int
     return pixels.flatten(0, len(old)).movedim(0, axis)
 
 
+def _linear(head: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weight (N, F, 1...) and bias (N) of a head."""
+    convolution: Any = head.get_submodule("1")
+    return convolution.weight, convolution.bias
+
+
 def _head(ndim: int, features: int, size: int) -> nn.Module:
     conv: nn.Module = nn.Conv2d(features, size, 1) if ndim == 2 else nn.Conv3d(features, size, 1)
     return nn.Sequential(nn.ReLU(), conv)
@@ -187,11 +221,12 @@ def space_to_depth(image: Tensor, strides: Sequence[int]) -> Tensor:
 def depth_to_space(blocks: Tensor, strides: Sequence[int]) -> Tensor:
     """Channels as the pixels of each block: (B, prod(strides) C, \\*S) to (B, C, \\*S strides); Shi et al. 2016."""
     n = len(strides)
-    channels = blocks.shape[1] // math.prod(strides)
-    pixels = blocks.reshape(blocks.shape[0], *strides, channels, *blocks.shape[2:])
-    order = [0, 1 + n, *(axis for k in range(n) for axis in (2 + n + k, 1 + k))]
+    pixels: Tensor = blocks.movedim(1, -1).unflatten(
+        -1, (*strides, -1)
+    )  # channels last: those of a pixel are moved as one
+    order = [0, *(axis for k in range(n) for axis in (1 + k, 1 + n + k)), 1 + 2 * n]
     sides = [side * step for side, step in zip(blocks.shape[2:], strides, strict=True)]
-    return pixels.permute(order).reshape(blocks.shape[0], channels, *sides)
+    return pixels.permute(order).reshape(blocks.shape[0], *sides, pixels.shape[-1]).movedim(-1, 1)
 
 
 def _pad(image: Tensor, multiples: Sequence[int]) -> Tensor:
