@@ -296,12 +296,13 @@ def test_the_line_copied_finds_the_same_objects(
 
 def test_each_clustering_has_sliders_of_its_own(panel: SegmentPanel) -> None:
     sliders = panel.sliders
-    assert list(sliders.sliders) == ["cluster.bandwidth", "foreground_threshold", "min_size"]
+    assert list(sliders.sliders) == ["cluster.bandwidth", "foreground_threshold", "join_share", "min_size"]
     sliders.show_settings(Settings(cluster=Seeds(tau=0.25), min_size=9))
-    assert list(sliders.sliders) == ["cluster.tau", "cluster.overlap", "foreground_threshold", "min_size"]
+    assert list(sliders.sliders) == ["cluster.tau", "cluster.overlap", "foreground_threshold", "join_share", "min_size"]
     sliders.sliders["cluster.overlap"].setValue(0.7)
     assert sliders.changes() == {
-        "cluster": {"kind": "seeds", "tau": 0.25, "overlap": 0.7}, "foreground_threshold": 0.5, "min_size": 9
+        "cluster": {"kind": "seeds", "tau": 0.25, "overlap": 0.7}, "foreground_threshold": 0.5,
+        "join_share": 0.0, "min_size": 9,
     }  # fmt: skip
     shown = [slider.accessibleName() for slider in sliders.findChildren(QLabeledDoubleSlider) if not slider.isHidden()]
     assert "How far apart" not in shown

@@ -85,6 +85,26 @@ def test_small_objects_that_are_true_are_kept() -> None:
     assert score == 1
 
 
+def test_pieces_are_joined_where_that_is_right() -> None:
+    """The lower rim of each object is embedded far from the rest of it."""
+    rim = (np.indices(TRUTH.shape)[0] >= 11) & (TRUTH > 0)
+    model = stub(Fixed(np.stack([9.0 * TRUTH, 9.0 * rim]), TRUTH > 0))
+    assert run(mean_score(model, [window(TRUTH)])) < 1
+    chosen, score = tuned(model, TRUTH)
+    assert chosen.join_share > 30 / 70
+    assert score == 1
+
+
+def test_small_neighbours_are_not_joined() -> None:
+    small = np.zeros_like(TRUTH)
+    small[4:14, 2:12], small[4:14, 12:14] = 1, 2
+    model = stub(Fixed(np.stack([9.0 * small, 0 * small]), small > 0), join_share=0.5)
+    assert run(mean_score(model, [window(small)])) < 1
+    chosen, score = tuned(model, small)
+    assert chosen.join_share <= 20 / 100
+    assert score == 1
+
+
 def test_what_is_right_already_is_not_changed() -> None:
     start = {"cluster": MeanShift(bandwidth=1.1, seed=3), "foreground_threshold": 0.52, "min_size": 4}
     model = stub(Fixed(np.stack([9.0 * TRUTH, 0 * TRUTH]), TRUTH > 0), **start)

@@ -20,6 +20,7 @@ from napari_discern.io.atomic import atomic
 from napari_discern.lazy import LazyModule
 from napari_discern.normalise import Normalisation, Percentile
 from napari_discern.params import Params
+from napari_discern.pieces import join_pieces
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +47,9 @@ class Settings(Params):
     """How sure the network must be that a pixel belongs to an object."""
     overlap_threshold: float = Field(0.5, gt=0, lt=1)
     """How sure the network must be that a further object lies on a pixel, where objects may share pixels."""
+    join_share: float = Field(0.0, ge=0, lt=1)
+    """A piece smaller than this share of an object, lying along it for a third of its outline, is joined to it; 0 joins
+    none. Of no account where objects may share pixels."""
     min_size: int = Field(0, ge=0, json_schema_extra={"unit": "px"})
     """Smaller objects are left out; pixels in 2D, voxels in 3D."""
 
@@ -277,11 +281,23 @@ def find_objects(embedded: Embedded, settings: Settings) -> np.ndarray:
     OutOfMemory
         If the device cannot cluster so many pixels; use a smaller tile.
     """
+    return tidied(clustered(embedded, settings), settings)
+
+
+def clustered(embedded: Embedded, settings: Settings) -> np.ndarray:
+    """What `find_objects` gives before pieces are joined and small objects left out; uint32 (L, \\*S)."""
     size = tuple(embedded.embedding.shape[1:])
     with enough_memory(f"too little memory to cluster a tile of {size} pixels; take smaller ones with --tile."):
         inside = embedded.foreground(settings.foreground_threshold, settings.overlap_threshold)
         labels = settings.cluster(embedded.embedding, inside, embedded.seeds)
-    return drop_small(as_layers(labels, embedded.layers), settings.min_size)
+    return as_layers(labels, embedded.layers)
+
+
+def tidied(layers: np.ndarray, settings: Settings) -> np.ndarray:
+    """Objects with their pieces, without small ones, numbered 1..N; uint32 (L, \\*S)."""
+    if settings.join_share and len(layers) == 1:
+        layers = join_pieces(layers[0], settings.join_share)[None]
+    return drop_small(layers, settings.min_size)
 
 
 def as_layers(labels: torch.Tensor, layers: int) -> np.ndarray:

@@ -123,7 +123,8 @@ def _summary(card: Card) -> str:
     scores = ", ".join(f"{name} {value:.3f}" for name, value in card.scores.items())
     tried = dict.fromkeys(name for change in s.cluster.trials for name in change)
     clustering = ", ".join(f"{name} {getattr(s.cluster, name):g}" for name in tried)
-    chosen = f"{clustering}, foreground {s.foreground_threshold:g}, smallest object {s.min_size} px"
+    joined = f"pieces joined up to {s.join_share:g}, " if s.join_share else ""
+    chosen = f"{clustering}, foreground {s.foreground_threshold:g}, {joined}smallest object {s.min_size} px"
     return (
         f"on validation images: {scores}\nchosen there: {chosen}\n"
         f"trained for {how['steps_done']} steps, {how['minutes_done']:g} minutes"

@@ -52,10 +52,10 @@ class Elements:
         embedding, foreground = _tensor(embedding), _tensor(foreground)
         _check(embedding, foreground)
         foreground = foreground.to(embedding.device)
-        points = embedding.flatten(1)
+        points = embedding.flatten(1).T
         if not foreground.all():
-            points = points.index_select(1, foreground.flatten().nonzero()[:, 0])
-        points = points.T.contiguous().float()
+            points = points.index_select(0, foreground.flatten().nonzero()[:, 0])
+        points = points.contiguous().float()
         _check_finite(points)
         return cls(points, foreground)
 

@@ -19,12 +19,13 @@ ROWS = {
     "cluster.tau": ("How much alike", 0.02, 0.98),
     "cluster.overlap": ("How much may overlap", 0.0, 0.99),
     "foreground_threshold": ("How sure it is object", 0.02, 0.98),
+    "join_share": ("Join pieces up to", 0.0, 0.9),
     "min_size": ("Smallest object", 0, 2000),
 }
 
 
 class Sliders(QWidget):
-    """The thresholds of the clustering, that of the foreground, and the smallest object.
+    """The thresholds of the clustering, that of the foreground, the largest piece and the smallest object.
 
     Signals
     -------
