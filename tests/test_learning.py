@@ -530,17 +530,19 @@ def parts(number: int, seed: int, monkeypatch: pytest.MonkeyPatch, validation: i
     empty = Instances.from_labels(np.ones((2, 2), np.uint8))
     data = [(Image(np.eye(2), "yx", name=f"{k:03d}"), empty) for k in range(number + validation)]
 
-    def note(*arguments: Any) -> None:
-        examples = next(a for a in arguments if isinstance(a, list))
+    def note(examples: list[Any]) -> list[Any]:
         names.append([e.image.name for e in examples])
-        if len(names) == 2:
-            raise StopIteration
+        return []
+
+    def stop(training: Training, card: Any, examples: list[Any], *_: Any) -> None:
+        names.append([e.image.name for e in examples])
+        raise StopIteration
 
     monkeypatch.setattr(learning, "windows", note)
-    monkeypatch.setattr(Loop, "start", note)
+    monkeypatch.setattr(Loop, "start", stop)
     with pytest.raises(RuntimeError, match="StopIteration"):
         run(train(training(seed=seed), data[:number], data[number:]))
-    return names[1], names[0]
+    return names[-1], names[0]
 
 
 @pytest.mark.parametrize(("number", "aside"), [(5, 1), (9, 1), (20, 2), (100, 10)])
@@ -581,6 +583,25 @@ def test_where_few_images_are_set_aside_some_others_help_to_choose_the_settings(
     data = small(number + validation)
     run(train(training(1, unlabelled="unknown"), data[:number], data[number:]))
     assert looked_at == [expected]
+
+
+def test_where_few_images_are_set_aside_some_others_help_to_choose_the_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One image is seen and five are learnt from; the card says what is reached on the one."""
+    values, models = iter([0.9, 0.1, 0.2, 0.8]), []
+
+    def scored(model: Model, seen: Any) -> Steps[float]:
+        models.append((model, len(seen)))
+        yield Progress("validate", 0, 1)
+        return next(values)
+
+    monkeypatch.setattr(learning, "mean_score", scored)
+    run(train(training(2, checks=2, ema_decay=0.0, warmup=0), small(6), folder=tmp_path))
+    assert [number for _, number in models] == [1, 5, 1, 5]
+    kept = Model.load(tmp_path / BEST, "cpu")
+    assert same(kept, models[2][0])
+    assert kept.card.scores == {"S_mean": 0.2}
 
 
 def test_images_given_to_validate_on_are_used(monkeypatch: pytest.MonkeyPatch) -> None:

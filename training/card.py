@@ -2,6 +2,10 @@
 
     python training/card.py MODEL OUT --name N --description TEXT --licence L --data TEXT --val DIR [--picture IMAGE]
         [--notice FILE]
+    python training/card.py MODEL OUT --settings --val DIR
+
+The second form leaves the words of the card as they are and chooses the settings anew, on the images of DIR; so does
+--settings in the first.
 
 DIR holds images/, and labels/ or masks/. The scores in the card are those of the weights as they are written. Where no
 IMAGE is named, the picture is of the first of DIR. FILE is a notice that the licence of the data asks for.
@@ -13,15 +17,18 @@ import argparse
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 
-from napari_discern import io, load_model
+from napari_discern import Image, Instances, io, load_model
 from napari_discern.evaluation import evaluate_model
-from napari_discern.model import Model
+from napari_discern.model import Model, Settings
 from napari_discern.pictures import overlay
 from napari_discern.progress import run
+from napari_discern.sample import Example
 from napari_discern.segmentation import segment
+from napari_discern.tuning import choose, windows
 from napari_discern.zoo import PICTURE
 
 SIDE = 192
@@ -35,13 +42,16 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
     for name in FIELDS:
-        parser.add_argument(f"--{name}", required=True)
+        parser.add_argument(f"--{name}")
+    parser.add_argument("--settings", action="store_true")
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--notice", type=Path)
     known = parser.parse_args()
     trained = load_model(str(known.model), "cpu")
-    words = {name: getattr(known, name) for name in FIELDS}
+    words: dict[str, Any] = {name: getattr(known, name) for name in FIELDS if getattr(known, name) is not None}
+    if known.settings:
+        words["settings"] = chosen(trained, known.val)
     replace(trained, card=trained.card.model_copy(update=words)).save(known.out, overwrite=True, half=True)
     half = load_model(str(known.out), "cpu")
     update = {"scores": scores(half, known.val)}
@@ -51,10 +61,24 @@ def main() -> None:
         shutil.copyfile(known.notice, known.out / "NOTICE.txt")
 
 
+def labelled(val: Path) -> list[tuple[Image, Instances]]:
+    """The images of a folder with their objects."""
+    truth = "labels" if (val / "labels").is_dir() else "masks"
+    return [pair.read() for pair in io.pair(val / "images", val / truth)]
+
+
+def chosen(model: Model, val: Path) -> Settings:
+    """The settings that are best on the images of a folder."""
+    normalise, layers = model.card.settings.normalise, model.card.architecture.layers
+    examples = [Example(image, truth, normalise(image), layers) for image, truth in labelled(val)]
+    settings, _ = run(choose(model, windows(examples)))
+    print(settings, flush=True)
+    return settings
+
+
 def scores(model: Model, val: Path) -> dict[str, float]:
     """What the model reaches on the images of a folder: means over the images."""
-    truth = "labels" if (val / "labels").is_dir() else "masks"
-    found = run(evaluate_model(model, [pair.read() for pair in io.pair(val / "images", val / truth)])).mean
+    found = run(evaluate_model(model, labelled(val))).mean
     figures = {"S_50": found["S"]["0.50"], "S_mean": found["S_mean"], "SBD": found["SBD"], "DiC": found["DiC"],
         "PQ": found["PQ"]}  # fmt: skip
     if model.card.architecture.layers > 1:

@@ -26,7 +26,7 @@ from napari_discern.progress import Progress, Steps, passed_on
 from napari_discern.sample import Example, Window
 from napari_discern.survey import card_for, classes_for, fitted_card, known_classes, layers_for
 from napari_discern.training import Training
-from napari_discern.tuning import choose, mean_score, pick, windows
+from napari_discern.tuning import CHECK, choose, mean_score, pick, windows
 
 log = logging.getLogger(__name__)
 BEFORE = ("steps_done", "minutes_done", "base")
@@ -37,7 +37,7 @@ AUTOSAVE = 60.0
 LEAST = 0.25
 """Least learning rate for a base model, as a share of that from scratch."""
 FEW = 8
-"""Images to choose the settings on; where fewer are set aside, some that were learnt from are looked at as well."""
+"""Images to choose weights and settings on; where fewer are set aside, some that are learnt from are looked at too."""
 Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
 
 
@@ -60,7 +60,7 @@ def train(
         Labelled images of one kind: the same dimensions and channels.
     validation : sequence of (Image, Instances), optional
         Images to choose the best weights and the settings on. Where none are given some of `data` are set aside. Where
-        they are few, some of `data` help to choose the settings.
+        they are few, some of `data` help to choose.
     base : Model, optional
         Model to start from; it brings its architecture and normalisation.
     folder : Path, optional
@@ -103,14 +103,14 @@ def train(
     classes = known_classes(base.card, data) if base else classes_for(data, layers)
     examples = yield from _prepare(data, normalise, layers, classes)
     seen = windows((yield from _prepare(pick(validation, training.seed), normalise, layers, classes)))
+    learnt = windows(examples[: max(0, FEW - len(seen))]) if apart else []
     with enough_memory("there is no room for the network and its optimiser; take a smaller one (--backbone.filters)."):
         card = card_for(training, examples, base)
-        loop = Loop.start(training, card, examples, base, (yield from _rate(training, base, seen)))
+        loop = Loop.start(training, card, examples, base, (yield from _rate(training, base, [*seen, *learnt])))
     best = _Best(folder)
     if resume:
         best.resume(loop)
-    learnt = windows(examples[: max(0, FEW - len(seen))]) if apart else []
-    yield from _descend(loop, best, seen, autosave, len(learnt))
+    yield from _descend(loop, best, seen, learnt, autosave)
     model = best.model or loop.model()
     settings, scores = yield from choose(model, seen, loop.deadline, learnt)
     return _finished(model, settings, scores, loop, base)
@@ -203,10 +203,10 @@ class _Best:
     """Why the last writing failed; "" if it did not."""
     _written: Model | None = None
 
-    def offer(self, model: Model, score: float) -> None:
-        """Keep the model if it is better."""
+    def offer(self, model: Model, reported: float, score: float) -> None:
+        """Keep the model if its score is better; its card says what is reported."""
         if score > self.score:
-            card = model.card.model_copy(update={"scores": {"S_mean": score}})
+            card = model.card.model_copy(update={"scores": {"S_mean": reported}})
             self.model, self.score = replace(model, card=card), score
             with self._forgiving():
                 self._write()
@@ -249,10 +249,10 @@ class _Best:
             self.score = max(self.score, self.model.card.scores.get("S_mean", self.score))  # it may be the newer one
 
 
-def _descend(loop: Loop, best: _Best, seen: Sequence[Window], autosave: float, more: int) -> Steps[None]:
+def _descend(loop: Loop, best: _Best, seen: Sequence[Window], learnt: Sequence[Window], autosave: float) -> Steps[None]:
     """Run the loop to its end; validate now and then, and save so often, when stopped and at the end.
 
-    Time is kept for choosing the settings on what is seen and so many more.
+    Time is kept for choosing the settings on what is seen and learnt.
     """
     count, saved = loop.training.checks, time.monotonic()
     due = int(loop.fraction() * count) + 1
@@ -261,8 +261,8 @@ def _descend(loop: Loop, best: _Best, seen: Sequence[Window], autosave: float, m
             yield replace(progress, warning=best.unsaved) if best.unsaved else progress
             if progress.fraction >= due / count:
                 begun = time.monotonic()
-                score = yield from _validate(loop, best, seen, progress)
-                loop.reserve = 2 * (time.monotonic() - begun) * (1 + more / len(seen))
+                score = yield from _validate(loop, best, seen, learnt, progress)
+                loop.reserve = 2 * (time.monotonic() - begun)
                 due = min(count, int(loop.fraction() * count) + 1)
                 yield replace(progress, stage="validate", values={**progress.values, "S_mean": score})
             if time.monotonic() - saved > autosave:
@@ -274,13 +274,21 @@ def _descend(loop: Loop, best: _Best, seen: Sequence[Window], autosave: float, m
     best.save(loop)
 
 
-def _validate(loop: Loop, best: _Best, seen: Sequence[Window], progress: Progress) -> Steps[float]:
-    """Score the model as it is now, and keep it if it is the best."""
+def _validate(
+    loop: Loop, best: _Best, seen: Sequence[Window], learnt: Sequence[Window], progress: Progress
+) -> Steps[float]:
+    """Score the model as it is now, on what is seen, and keep it if it is the best on that and what was learnt."""
     model = loop.model()
-    score = yield from passed_on(mean_score(model, seen), lambda _: replace(progress, stage="validate"))
-    log.info("step %d: mean S %.3f on validation images", loop.step, score)
-    best.offer(model, score)
-    return score
+    reported = yield from _scored(model, seen, progress)
+    log.info("step %d: mean S %.3f on validation images", loop.step, reported)
+    scores = [reported, (yield from _scored(model, learnt, progress))] if learnt else [reported]
+    weights = [min(len(part), CHECK) for part in (seen, learnt) if part]
+    best.offer(model, reported, float(np.average(scores, weights=weights)))
+    return reported
+
+
+def _scored(model: Model, seen: Sequence[Window], progress: Progress) -> Steps[float]:
+    return (yield from passed_on(mean_score(model, seen), lambda _: replace(progress, stage="validate")))
 
 
 def _split(data: Labelled, validation: Labelled, seed: int) -> tuple[Labelled, Labelled]:

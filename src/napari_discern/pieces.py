@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 OUTLINE = 0.35
 """Share of a piece's outline that must lie along larger objects; convex neighbours share less."""
@@ -48,6 +52,8 @@ def join_pieces(labels: np.ndarray, share: float) -> np.ndarray:
 
 def _sides(labels: np.ndarray, number: int) -> sparse.coo_array:
     """How many sides of pixels lie between each two labels, both ways, background included."""
+    from scipy import sparse
+
     pairs = []
     for axis in range(labels.ndim):
         lines = np.moveaxis(labels, axis, 0)
