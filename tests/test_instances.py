@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from stubs import balls
 
 from napari_discern.errors import BadArgument
 from napari_discern.instances import Instances
@@ -253,3 +254,18 @@ class TestMeasures:
     def test_each_object_must_have_one(self) -> None:
         with pytest.raises(BadArgument, match=r"\['score'\] must have a value for each of the 1 objects"):
             Instances.from_labels(np.ones((2, 2), int), measures={"score": np.zeros(2)})
+
+
+class TestRims:
+    @given(st.integers(0, 999), st.floats(0, 4))
+    def test_are_as_wide_as_asked_for(self, seed, width):
+        labels = balls((20, 24), (3, 3), 3, seed)
+        truth = Instances.from_labels(labels, spacing=(2.0, 1.0))
+        inside, everywhere = (np.argwhere(part) * (2, 1) for part in (labels > 0, labels >= 0))
+        away = np.linalg.norm(everywhere[:, None] - inside[None], axis=-1).min(axis=1).reshape(labels.shape)
+        rimmed = truth.rimmed(width)
+        assert (rimmed.known == (away <= width)).all()
+        assert (rimmed.labels == labels).all()
+
+    def test_around_nothing_there_is_none(self):
+        assert not Instances.from_labels(np.zeros((3, 4), np.uint8)).rimmed(9).known.any()

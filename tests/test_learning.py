@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from stubs import LINEAR, balls, discs, tiny
 
 from napari_discern import learning, loop, tuning
@@ -450,10 +451,23 @@ def test_a_fine_tuned_card_does_not_vouch_for_other_weights(base: Model) -> None
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_where_no_background_is_known_it_is_said(known: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_where_no_background_is_known_rims_are_taken_for_it(
+    known: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start, learnt = Loop.start, []
+
+    def noting(asked: Training, card: Any, examples: Any, *others: Any) -> Loop:
+        learnt.extend(example.truth for example in examples)
+        return start(asked, card, examples, *others)
+
+    monkeypatch.setattr(Loop, "start", noting)
     data = [(image, replace(truth, known=np.ones(truth.shape, bool)) if known else truth) for image, truth in small()]
     run(train(training(1, unlabelled="unknown"), data))
     assert ("known to be background" in caplog.text) != known
+    for truth in learnt:
+        rim = ndimage.binary_dilation(truth.foreground, iterations=2)  # objects here are small: two pixels it is
+        assert (truth.known | ~rim).all()
+        assert truth.known.all() == known
 
 
 def test_a_fine_tuned_card_says_what_it_came_from(base: Model) -> None:

@@ -228,6 +228,20 @@ class Instances:
         known = None if self.known is None else self.known[region]
         return replace(self, planes=_flatten(_renumber(inside)), measures=measures, known=known)
 
+    def rimmed(self, width: float) -> Instances:
+        """The same with nothing known but the objects and, as background, the rim around them.
+
+        Parameters
+        ----------
+        width : float
+            Of the rim, in pixels of the finest axis.
+        """
+        from scipy import ndimage
+
+        sampling = np.array(self.spacing) / min(self.spacing)
+        known = ndimage.distance_transform_edt(~self.foreground, sampling=sampling) <= width
+        return replace(self, known=known if self.n else self.foreground)
+
     def features(self) -> pd.DataFrame:
         """A row per object: label, plane, area, centroid and box along each axis, touching the border, measures.
 

@@ -24,7 +24,7 @@ from napari_discern.model import Model, Settings
 from napari_discern.normalise import Normalisation
 from napari_discern.progress import Progress, Steps, passed_on
 from napari_discern.sample import Example, Window
-from napari_discern.survey import card_for, classes_for, fitted_card, known_classes, layers_for
+from napari_discern.survey import card_for, classes_for, fitted_card, known_classes, layers_for, object_size
 from napari_discern.training import Training
 from napari_discern.tuning import CHECK, choose, mean_score, pick, windows
 
@@ -36,6 +36,8 @@ AUTOSAVE = 60.0
 """Seconds between two checkpoints."""
 LEAST = 0.25
 """Least learning rate for a base model, as a share of that from scratch."""
+RIM = 1 / 6
+"""Width of what counts as background around each object where none is known, as a share of their size."""
 FEW = 8
 """Images to choose weights and settings on; where fewer are set aside, some that are learnt from are looked at too."""
 Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
@@ -94,7 +96,7 @@ def train(
     apart = validation is not data
     if training.unlabelled == "unknown":
         data, validation = ([(i, _sparse(t)) for i, t in part] for part in (data, validation))
-        _warn_without_ground([truth for _, truth in data])
+        data, validation = _grounded(data, validation)
     if base is not None:
         _say_what_is_ignored(training)
         training, base = _as_the_base(training, base), _fitted(base, data)
@@ -121,13 +123,20 @@ def _sparse(truth: Instances) -> Instances:
     return truth if truth.known is not None else replace(truth, known=truth.foreground)
 
 
-def _warn_without_ground(truths: Sequence[Instances]) -> None:
-    """Say so where no pixel is known to be background: then nothing keeps the network from taking all for objects."""
-    if not any((t.known & ~t.foreground).any() for t in truths if t.known is not None):
-        log.warning(
-            "no pixel is known to be background, so that a model may learn to take all for objects; paint some "
-            "background, delete what is none, or label images whole."
-        )
+def _grounded(*parts: Labelled) -> list[Labelled]:
+    """The same where some pixel is known to be background; else the rims of the objects are taken for it.
+
+    Without any background nothing keeps a network from taking all for objects.
+    """
+    truths = [truth for part in parts for _, truth in part]
+    if any((t.known & ~t.foreground).any() for t in truths if t.known is not None):
+        return list(parts)
+    width = max(2.0, object_size(truths) * RIM)
+    log.warning(
+        "no pixel is known to be background: a rim of %.0f px around each object is taken for it. Where objects that "
+        "are not labelled touch these, paint some background, delete what is no object, or label images whole.", width,
+    )  # fmt: skip
+    return [[(image, truth.rimmed(width)) for image, truth in part] for part in parts]
 
 
 def _prepare(
