@@ -415,6 +415,29 @@ def test_tile_and_halo_go_by_the_size_that_is_said(said: float, tile: int, halo:
     assert Recipe(model="m", object_size=said).cut(sized(40)) == ((tile, tile), (halo, halo))
 
 
+@pytest.mark.parametrize(
+    ("recipe", "stride", "shape", "whole"),
+    [
+        ({}, 2, (2048, 2048), True),
+        ({}, 2, (2048, 2049), False),
+        ({}, 1, (2048, 2048), False),
+        ({}, 1, (1144, 1144), True),
+        ({"tile": 1024}, 2, (2048, 2048), False),
+        ({"object_size": 20}, 2, (1024, 1025), False),
+    ],
+)
+def test_images_of_a_camera_are_looked_at_whole_where_blocks_are_seen(
+    recipe: dict[str, Any], stride: int, shape: tuple[int, int], whole: bool
+) -> None:
+    assert Recipe(model="m", **recipe).whole(sized(40, stride=stride), shape) == whole
+
+
+def test_volumes_are_whole_in_one_tile_only() -> None:
+    card = sized(2, ndim=3, stride=2)
+    assert Recipe(model="m").whole(card, (96, 112, 112))
+    assert not Recipe(model="m").whole(card, (96, 112, 113))
+
+
 @pytest.fixture
 def learnt() -> Model:
     """A model with random weights that knows objects of 20 px, none smaller than 5."""

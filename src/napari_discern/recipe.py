@@ -25,8 +25,8 @@ class Recipe(Settings):
     """How large the objects are, along their longest side. Where that is not about the size that the model was trained
     on, which auto stands for, it looks at the image magnified or shrunk, so that they look alike to it."""
     tile: Annotated[int, Field(ge=8)] | Literal["auto"] = Field("auto", json_schema_extra={"unit": "px"})
-    """Side of a tile without its halo; auto is 1024 in 2D and 96 in 3D, less where the image is
-    magnified."""
+    """Side of a tile without its halo; auto is 1024 in 2D and 96 in 3D, less where the image is magnified. With auto,
+    `segment` looks at images of up to twice that whole, where the model sees blocks of pixels."""
     halo: Annotated[int, Field(ge=0)] | Literal["auto"] = Field("auto", json_schema_extra={"unit": "px"})
     """How far a tile looks beyond its border; auto is one and a half objects, at least 32 in 2D."""
     region: str = Field("", pattern=r"^(\d+:\d+(,\d+:\d+)*)?$", json_schema_extra={"unit": "px"})
@@ -74,3 +74,13 @@ class Recipe(Settings):
         halo = self.halo if self.halo != "auto" else max({2: 32, 3: 8}[ndim], round(1.5 * size))
         spacing = card.architecture.spacing or (1.0,) * ndim
         return (tile,) * ndim, tuple(max(1, min(round(halo * min(spacing) / s), tile // 2)) for s in spacing)
+
+    def whole(self, card: Card, shape: Sequence[int]) -> bool:
+        """Whether a region is looked at in one piece, without seams.
+
+        It is if it fits in a tile with its halo; in 2D, where nothing is said of tiles, also if it fits in two tiles a
+        side and the network sees blocks of pixels, so that this takes no more memory than a tile of one that does not.
+        """
+        tiles, halos = self.cut(card)
+        twice = self.tile == "auto" and len(shape) == 2 and card.architecture.stride > 1
+        return all(n <= max(t + 2 * h, 2 * t * twice) for n, t, h in zip(shape, tiles, halos, strict=True))

@@ -66,11 +66,11 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     model = set_up(model, recipe)
     model.check(image.channels, len(image.spatial_axes))
     _warn_of_spacing(image, model)
-    patches, tile = Patches.of(image, recipe), recipe.cut(model.card)
-    if patches.fit(*tile):
+    patches = Patches.of(image, recipe)
+    if recipe.whole(model.card, patches.shape):
         found = yield from _whole(patches, model, recipe)
     else:
-        found = yield from _tiled(patches, model, recipe, *tile)
+        found = yield from _tiled(patches, model, recipe, *recipe.cut(model.card))
     return replace(found, axes=image.spatial_axes, spacing=image.spacing, unit=image.unit)
 
 
