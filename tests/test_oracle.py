@@ -129,3 +129,12 @@ def test_images_of_another_kind_or_size_are_refused() -> None:
         run(oracle(model(APART, HALF), [(Image(np.zeros((2, *TRUTH.shape)), "cyx"), truth)]))
     with pytest.raises(BadArgument):
         run(oracle(model(APART, HALF), []))
+
+
+def test_pieces_are_joined_as_in_a_result() -> None:
+    first = np.argwhere(TRUTH == 1)[0]
+    place = np.stack([APART * TRUTH, 0 * TRUTH]).astype(float)
+    place[1][tuple(first)] = 99  # a corner of an object lies elsewhere in the embedding
+    for share, n in ((0.0, 4), (0.5, 3)):
+        rows = asked(stub(Fixed(place, TRUTH > 0), join_share=share), TRUTH)
+        assert rows[ROWS[0]].pooled.n_found == n

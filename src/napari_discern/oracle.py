@@ -13,7 +13,7 @@ from napari_discern.instances import Instances
 from napari_discern.lazy import LazyModule
 from napari_discern.losses import assign
 from napari_discern.metrics import Report, Score, score
-from napari_discern.model import Embedded, Model, as_layers, drop_small
+from napari_discern.model import Embedded, Model, as_layers, tidied
 from napari_discern.progress import Progress, Steps
 from napari_discern.sample import Example, Window, cut_window, stack_objects
 
@@ -82,4 +82,4 @@ def _rows(model: Model, embedded: Embedded, window: Window) -> Iterator[np.ndarr
             settings.cluster(embedded.embedding, foreground, embedded.seeds),
             centres(embedded.embedding, foreground, truth),
         ):
-            yield drop_small(as_layers(labels, embedded.layers), settings.min_size)
+            yield tidied(as_layers(labels, embedded.layers), settings)
