@@ -95,8 +95,8 @@ def train(
     data, validation = _split(data, validation, training.seed)
     apart = validation is not data
     if training.unlabelled == "unknown":
-        data, validation = ([(i, _sparse(t)) for i, t in part] for part in (data, validation))
-        data, validation = _grounded(data, validation)
+        parts = [_grounded([(i, _sparse(t)) for i, t in part]) for part in ((data, validation) if apart else (data,))]
+        data, validation = parts[0], parts[-1]
     if base is not None:
         _say_what_is_ignored(training)
         training, base = _as_the_base(training, base), _fitted(base, data)
@@ -123,20 +123,20 @@ def _sparse(truth: Instances) -> Instances:
     return truth if truth.known is not None else replace(truth, known=truth.foreground)
 
 
-def _grounded(*parts: Labelled) -> list[Labelled]:
+def _grounded(part: Labelled) -> Labelled:
     """The same where some pixel is known to be background; else the rims of the objects are taken for it.
 
     Without any background nothing keeps a network from taking all for objects.
     """
-    truths = [truth for part in parts for _, truth in part]
+    truths = [truth for _, truth in part]
     if any((t.known & ~t.foreground).any() for t in truths if t.known is not None):
-        return list(parts)
+        return part
     width = max(2.0, object_size(truths) * RIM)
     log.warning(
         "no pixel is known to be background: a rim of %.0f px around each object is taken for it. Where objects that "
         "are not labelled touch these, paint some background, delete what is no object, or label images whole.", width,
     )  # fmt: skip
-    return [[(image, truth.rimmed(width)) for image, truth in part] for part in parts]
+    return [(image, truth.rimmed(width)) for image, truth in part]
 
 
 def _prepare(
