@@ -586,6 +586,13 @@ def test_what_a_model_is_for_is_told_with_a_picture(panel: SegmentPanel) -> None
     assert panel.about.picture.pixmap().cacheKey() != before
 
 
+@pytest.mark.parametrize("name", ["cells", "leaves", "nuclei", "overlap"])
+def test_what_is_told_of_a_model_does_not_widen_the_dock(panel: SegmentPanel, name: str) -> None:
+    """Its longest words are broken; the picture is the widest part."""
+    panel.model.pick(name)
+    assert panel.about.minimumSizeHint().width() <= panel.about.picture.minimumSizeHint().width() < 200
+
+
 def test_a_model_without_a_picture_is_told_in_words(panel: SegmentPanel, tmp_path: Path) -> None:
     Model.create(Card(name="mine", description="Buds."), "cpu").save(tmp_path / "mine")
     panel.model.add(tmp_path / "mine")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_discern import zoo
 from napari_discern.errors import BadModel
@@ -11,12 +13,13 @@ from napari_discern.model import Card
 
 
 class About(QWidget):
-    """A picture beside what one chooses a model by."""
+    """A picture over what one chooses a model by."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.picture, self.text = QLabel(), QLabel(wordWrap=True)
-        layout = QHBoxLayout(self)
+        self.text.setMinimumWidth(1)  # a long path must not make the dock as wide
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.picture)
         layout.addWidget(self.text, 1)
@@ -31,4 +34,5 @@ class About(QWidget):
         self.picture.setPixmap(pixmap)
         self.picture.setVisible(not pixmap.isNull())
         learnt = f"Learnt from {card.data}" if card.data else ""
-        self.text.setText("\n".join(line for line in (card.description, learnt, ", ".join(facts)) if line))
+        lines = "\n".join(line for line in (card.description, learnt, ", ".join(facts)) if line)
+        self.text.setText(re.sub(r"(?<=[/\\_.])(?=[^\W\d])", "\u200b", lines))  # where long names may be broken
