@@ -215,6 +215,24 @@ def test_small_objects_are_left_out_by_the_recipe() -> None:
         assert [found(truth, "yx", model, cut(model, tile, min_size=s)).n for s in (0, 4, 5, 101)] == [2, 2, 1, 0]
 
 
+def test_pieces_are_joined_across_tiles_as_in_the_whole() -> None:
+    y, x = np.indices((90, 90))
+    truth = ((1 + (y // 15) * 6 + x // 15) * ((y % 15 < 12) & (x % 15 < 12))).astype(np.uint32)
+    pieces = np.where((truth > 0) & (y % 15 < 2), truth + 100, truth).astype(np.uint32)
+    model = knowing(pieces)
+    assert found(pieces, "yx", model, cut(model, 36, 18)).n == 72
+    assert same_partition(found(pieces, "yx", model, cut(model, 36, 18, join_share=0.3)).labels, truth)
+
+
+def test_objects_that_a_tile_cuts_off_are_no_pieces() -> None:
+    """What is left of them at the border of a tile is joined to a neighbour there, and told apart in the next tile."""
+    y, x = np.indices((90, 90))
+    truth = (1 + (y // 10) * 9 + x // 10).astype(np.uint32)  # squares that touch, and no background
+    truth[:, 0] = 0
+    model = knowing(truth)
+    assert same_partition(found(truth, "yx", model, cut(model, 32, 15, join_share=0.9)).labels, truth)
+
+
 def test_the_size_that_counts_is_that_of_the_whole_object() -> None:
     truth = np.zeros((20, 64), np.uint32)
     truth[5:15, 2:60] = 1  # across all tiles, of which none sees more than 200 of its 580 pixels

@@ -221,9 +221,8 @@ def space_to_depth(image: Tensor, strides: Sequence[int]) -> Tensor:
 def depth_to_space(blocks: Tensor, strides: Sequence[int]) -> Tensor:
     """Channels as the pixels of each block: (B, prod(strides) C, \\*S) to (B, C, \\*S strides); Shi et al. 2016."""
     n = len(strides)
-    pixels: Tensor = blocks.movedim(1, -1).unflatten(
-        -1, (*strides, -1)
-    )  # channels last: those of a pixel are moved as one
+    last = blocks.movedim(1, -1)  # channels last, since those of a pixel are moved as one
+    pixels: Tensor = last.unflatten(-1, (*strides, -1))
     order = [0, *(axis for k in range(n) for axis in (1 + k, 1 + n + k)), 1 + 2 * n]
     sides = [side * step for side, step in zip(blocks.shape[2:], strides, strict=True)]
     return pixels.permute(order).reshape(blocks.shape[0], *sides, pixels.shape[-1]).movedim(-1, 1)

@@ -14,12 +14,12 @@ OUTLINE = 0.35
 
 
 def join_pieces(labels: np.ndarray, share: float) -> np.ndarray:
-    """Join each piece to the larger object along which it lies for most of its outline.
+    """Join each piece to the larger object along which it lies.
 
     The embedding of an object's rim may lie beyond the bandwidth from that of its middle; such a rim becomes a sliver
     or a cap along it. What is less than `share` as large as a neighbour, in pixels, and has at least `OUTLINE` of its
-    outline along such neighbours, is part of the one along which most of it lies. The outline is counted in sides of
-    pixels, without those at the image's border.
+    outline along such neighbours, is part of the one that it shares the longest border with. Outlines are counted in
+    sides of pixels, without those at the image's border.
 
     Parameters
     ----------
