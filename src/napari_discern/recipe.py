@@ -75,12 +75,15 @@ class Recipe(Settings):
         spacing = card.architecture.spacing or (1.0,) * ndim
         return (tile,) * ndim, tuple(max(1, min(round(halo * min(spacing) / s), tile // 2)) for s in spacing)
 
+    def in_one_tile(self, card: Card, shape: Sequence[int]) -> bool:
+        """Whether a region fits in a tile with its halo."""
+        return all(n <= t + 2 * h for n, t, h in zip(shape, *self.cut(card), strict=True))
+
     def whole(self, card: Card, shape: Sequence[int]) -> bool:
         """Whether a region is looked at in one piece, without seams.
 
         It is if it fits in a tile with its halo; in 2D, where nothing is said of tiles, also if it fits in two tiles a
         side and the network sees blocks of pixels, so that this takes no more memory than a tile of one that does not.
         """
-        tiles, halos = self.cut(card)
-        twice = self.tile == "auto" and len(shape) == 2 and card.architecture.stride > 1
-        return all(n <= max(t + 2 * h, 2 * t * twice) for n, t, h in zip(shape, tiles, halos, strict=True))
+        in_blocks = self.tile == "auto" and len(shape) == 2 and card.architecture.stride > 1
+        return self.in_one_tile(card, shape) or (in_blocks and max(shape) <= 2 * self.cut(card)[0][0])

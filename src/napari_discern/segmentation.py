@@ -105,8 +105,8 @@ def embed(image: Image, model: Model, recipe: Recipe) -> Embedded:
         If the region is too large for the device.
     """
     model.check(image.channels, len(image.spatial_axes))
-    patches, tile = Patches.of(image, recipe), recipe.cut(model.card)
-    if not patches.fit(*tile):
+    patches = Patches.of(image, recipe)
+    if not recipe.in_one_tile(model.card, patches.shape):
         raise BadArgument(
             f"{' x '.join(map(str, patches.shape))} pixels are more than a tile holds; look at a smaller region."
         )
@@ -154,10 +154,6 @@ class Patches:
     def shape(self) -> tuple[int, ...]:
         """Size of the region in pixels."""
         return tuple(b.stop - b.start for b in self.box)
-
-    def fit(self, tile: Sequence[int], halo: Sequence[int]) -> bool:
-        """Whether the region fits in one tile with its halo."""
-        return all(n <= t + 2 * h for n, t, h in zip(self.shape, tile, halo, strict=True))
 
     def read(self, part: Sequence[slice] | None = None) -> np.ndarray:
         """A part of the region, or all of it, float32 (C, *S)."""

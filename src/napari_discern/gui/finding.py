@@ -159,4 +159,4 @@ def _find_as(wish: Wish, model: Model, recipe: Recipe) -> Steps[Found]:
 
 def _in_one_tile(wish: Wish, recipe: Recipe, card: Any) -> bool:
     box = recipe.box(wish.source.spatial_shape)
-    return all(b.stop - b.start <= t + 2 * h for b, t, h in zip(box, *recipe.cut(card), strict=True))
+    return recipe.in_one_tile(card, [b.stop - b.start for b in box])
