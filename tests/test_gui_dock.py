@@ -119,7 +119,7 @@ def test_a_training_that_was_left_is_marked_on_its_tab(viewer: Any, qtbot: Any) 
     dock = Dock(viewer)
     qtbot.addWidget(dock)
     assert dock.tabs.tabText(2) == "Train ⚠"
-    dock.train.forget.click()
+    dock.train.offer.discard.click()
     assert dock.tabs.tabText(2) == "Train"
     dock.release()
 

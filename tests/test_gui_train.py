@@ -220,7 +220,7 @@ def test_a_training_that_was_left_is_offered_and_goes_on(
     qtbot.addWidget(other)
     assert other.train.offer.isVisibleTo(other.train)
     with qtbot.waitSignal(other.train.taught, timeout=120_000) as told:
-        other.train.resume.click()
+        other.train.offer.go_on.click()
     assert other.train.curves.points["embedding"][0] == [4, 5, 6]
     assert told.args[0].model.card.training["steps_done"] == 6
     assert not rescue.is_left()
@@ -245,7 +245,7 @@ def test_what_was_left_can_be_discarded(panel: TrainPanel) -> None:
     rescue.begin(rescue.Plan(Training(), None, []))
     (rescue.folder() / "last").mkdir()
     assert rescue.is_left()
-    panel.discard()
+    panel.offer.discard.click()
     assert not rescue.is_left()
 
 

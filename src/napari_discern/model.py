@@ -86,6 +86,10 @@ class Card(Params):
     weights_sha256: str = ""
     """SHA-256 of the weights file, hexadecimal."""
 
+    def least_size(self, size: float) -> int:
+        """The smallest object that is not left out where objects are of that size, in pixels, not of `object_size`."""
+        return round(self.settings.min_size * (size / self.object_size) ** self.architecture.ndim)
+
     @model_validator(mode="after")
     def _named(self) -> Self:
         if self.classes and len(self.classes) != self.architecture.classes:

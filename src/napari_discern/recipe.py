@@ -39,9 +39,8 @@ class Recipe(Settings):
 
     def with_least_size(self, card: Card) -> Self:
         """The same, leaving out objects as small as the model's settings say, in proportion to the size of all."""
-        ratio = 1.0 if self.object_size == "auto" else self.object_size / card.object_size
-        least = round(card.settings.min_size * ratio**card.architecture.ndim)
-        return self.model_copy(update={"min_size": least})
+        size = card.object_size if self.object_size == "auto" else self.object_size
+        return self.model_copy(update={"min_size": card.least_size(size)})
 
     def box(self, shape: Sequence[int]) -> tuple[slice, ...]:
         """The region inside an image of that shape, a slice an axis.

@@ -60,14 +60,13 @@ def fitted_card(card: Card, truths: Sequence[Instances]) -> Card:
     """
     size, a = object_size(truths), card.architecture
     ratio, stride = size / card.object_size, max(stride_for(truths), min(a.stride, 2))
-    least = round(card.settings.min_size * ratio**a.ndim)
     if 1 / ALIKE < ratio < ALIKE:
         stride = a.stride
     elif a.coordinate_scale is not None:
         a = a.model_copy(update={"coordinate_scale": a.coordinate_scale * ratio})
     if max(stride, a.stride) % min(stride, a.stride) == 0:
         a = a.model_copy(update={"stride": stride})
-    settings = card.settings.model_copy(update={"min_size": least})
+    settings = card.settings.model_copy(update={"min_size": card.least_size(size)})
     return card.model_copy(update={"architecture": a, "settings": settings})
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -15,12 +15,11 @@ from napari_discern.batch.memory import now_and_then
 from napari_discern.batch.output import Target
 from napari_discern.batch.plan import frame_of
 from napari_discern.batch.workplace import Workplace, writing
-from napari_discern.device import Precision
 from napari_discern.errors import BadFile, DiscernError, TileFailed
 from napari_discern.model import Model
 from napari_discern.progress import run
 from napari_discern.recipe import Recipe
-from napari_discern.segmentation import Measures, Patches, all_sizes, check_weights, find_in_patch
+from napari_discern.segmentation import Measures, Patches, all_sizes, check_weights, find_in_patch, set_up
 from napari_discern.tiles import Compared, compare, lay
 
 
@@ -39,9 +38,7 @@ class ModelFinder:
 
     def __call__(self, patch: np.ndarray) -> tuple[np.ndarray, Measures]:
         """Label layers and measures of a patch, objects of all sizes."""
-        r = self.recipe
-        model = _model(r.model, r.weights_sha256, r.device, r.precision, r.object_size)
-        return run(find_in_patch(patch, model, all_sizes(r)))
+        return run(find_in_patch(patch, _model(self.recipe), all_sizes(self.recipe)))
 
 
 @dataclass(frozen=True)
@@ -166,10 +163,10 @@ def _patches(workplace: Workplace, run: str, frame: int) -> Patches:
 
 
 @lru_cache(maxsize=2)
-def _model(name: str, weights: str, device: str, precision: Precision, size: float | Literal["auto"]) -> Model:
-    model = zoo.load_model(name, _own_device(device))
-    check_weights(weights, model.card)
-    return replace(model.for_objects(size), precision=precision)
+def _model(recipe: Recipe) -> Model:
+    model = zoo.load_model(recipe.model, _own_device(recipe.device))
+    check_weights(recipe.weights_sha256, model.card)
+    return set_up(model, recipe)
 
 
 def _own_device(device: str) -> str:

@@ -34,6 +34,7 @@ from napari_discern.gui.form import Form
 from napari_discern.gui.layers import AID, RECIPE, Source, guess, selected_with
 from napari_discern.gui.lesson import Lesson, from_folders, from_layers, words_of_classes
 from napari_discern.gui.lessons import Lessons
+from napari_discern.gui.offer import Offer
 from napari_discern.gui.outcome import Outcome
 from napari_discern.gui.planes import Planes
 from napari_discern.gui.runner import Runner
@@ -90,7 +91,7 @@ class TrainPanel(QWidget):
         self._own: Lesson | None = None
         self._base = ""
         self._followed: str | None = ""
-        self.offer = self._make_offer()
+        self.offer = Offer()
         self._lay_out()
         self._explain()
         self._connect()
@@ -146,11 +147,6 @@ class TrainPanel(QWidget):
     def go_on(self) -> None:
         """Go on with the training that was left when the viewer went."""
         self._run(self._taught_further, "Going on where the training was left.")
-
-    def discard(self) -> None:
-        """Forget the training that was left."""
-        rescue.clear()
-        self.offer.hide()
 
     def release(self) -> None:
         """Let go of the viewer; a training goes on."""
@@ -230,7 +226,7 @@ class TrainPanel(QWidget):
     def _ended(self, why: str) -> None:
         if why:
             self._drop_preview()
-            self.offer.setVisible(rescue.is_left())
+            self.offer.look()
         if why == "stopped" and self.session.kept:
             self._offer_model(self.session.kept)
             self.message.say(f"Stopped. The best so far is kept as {self.session.kept!r}.")
@@ -322,6 +318,7 @@ class TrainPanel(QWidget):
         self.runner.progressed.connect(self._progressed)
         self.runner.ended.connect(self._ended)
         self.start.clicked.connect(self.run)
+        self.offer.taken.connect(self.go_on)
         self.add.clicked.connect(lambda: self._try(self.add_layers))
         self.folders.clicked.connect(lambda: self._try(self._add_folders))
         self.remove.clicked.connect(self.lessons.remove)
@@ -329,21 +326,6 @@ class TrainPanel(QWidget):
         self.models.picked.connect(lambda _: self._fill_bases())
         self.lessons.changed.connect(self._give_reasons)
         self.base.currentIndexChanged.connect(lambda _: self._give_reasons())
-
-    def _make_offer(self) -> QWidget:
-        """A line on top that offers to go on with a training that was left."""
-        offer = QWidget(visible=rescue.is_left())
-        row = QHBoxLayout(offer)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(QLabel("A training was left unfinished.", wordWrap=True), 1)
-        self.resume, self.forget = QPushButton("&Go on"), QPushButton("Discard")
-        self.resume.setToolTip("Go on where the last minute was saved.")
-        self.forget.setToolTip("Forget it.")
-        self.resume.clicked.connect(self.go_on)
-        self.forget.clicked.connect(self.discard)
-        row.addWidget(self.resume)
-        row.addWidget(self.forget)
-        return offer
 
     def _lay_out(self) -> None:
         pair, how, buttons = QFormLayout(), QFormLayout(), QHBoxLayout()
@@ -372,7 +354,8 @@ class TrainPanel(QWidget):
         self.folders.setToolTip("Take a folder of images and a folder of labels of the same names.")
         self.remove.setToolTip("Take the chosen lesson out.")
         self.background.setToolTip(
-            "Painted where there is no object for sure. Where labels are sparse, some is needed."
+            "Painted where there is no object for sure. Where labels are sparse and none is painted, a rim around each "
+            "object is taken for it."
         )
         self.classes.setToolTip(
             "Where objects are of several classes: a Labels layer with the number of each one's class painted on it. "
