@@ -16,9 +16,20 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ["NAPARI_CONFIG"] = ""
 os.environ["NAPARI_DISCERN_MODELS"] = str(Path(tempfile.gettempdir()) / "napari-discern-tests-have-no-own-models")
 
+# Tests side by side (pytest -n) keep to a core each: threads of all in all would wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The same examples every time, and no failure because a machine is slow.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with windows stay in one process, one after the other: they share the screen, its pointer and its focus."""
+    for item in items:
+        if "qapp" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("screen"))
 
 
 @pytest.fixture
