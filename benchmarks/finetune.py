@@ -7,7 +7,8 @@
 DIR holds train/ and val/, each with images/ and labels/. The bases must not have seen the set. The images are the first
 by name. Trained as the panel does: of fewer than five images the settings are chosen on these themselves, else on a
 tenth set aside; `val` is only scored. With --sparse only that share of the objects is labelled, at least one an image,
-and the rest is unknown. FLAGS are further ones of `train`. Each row goes to FILE when done; --draw draws them all.
+and the rest is unknown. FLAGS are further ones of `train`. Each row goes to FILE when done; --draw draws and
+lists them all.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def main() -> None:
         few = picked(known.data / "train", images, known.sparse, known.out.parent)
         for base in [*([] if known.no_scratch else [SCRATCH]), *known.bases]:
             for minutes in known.minutes:
-                row = {"base": base, "images": images, "minutes": minutes, "sparse": known.sparse}
+                row = {"base": base, "images": images, "minutes": minutes, "sparse": known.sparse, "flags": flags}
                 row |= measured(few, known.data / "val", base, minutes, known.out.parent / "model", flags)
                 with known.out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
@@ -86,25 +87,32 @@ def measured(few: Path, val: Path, base: str, minutes: float, out: Path, flags: 
 
 
 def draw(rows: Path, to: Path) -> None:
-    """S(0.5) against the number of images: a panel for each time, a line for each start."""
+    """S(0.5) against the number of images: a panel for each time, a line for each start, a dot for each run."""
     from matplotlib.figure import Figure
 
-    done = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()]
-    times = sorted({row["minutes"] for row in done})
-    starts = list(dict.fromkeys((row["base"], row["sparse"]) for row in done))
+    runs: dict[tuple[str, float, float], dict[int, list[dict[str, float]]]] = {}
+    for row in map(json.loads, rows.read_text(encoding="utf-8").splitlines()):
+        runs.setdefault((row["base"], row["sparse"], row["minutes"]), {}).setdefault(row["images"], []).append(row)
+    times = sorted({minutes for _, _, minutes in runs})
+    starts = list(dict.fromkeys((base, sparse) for base, sparse, _ in runs))
     figure = Figure(figsize=(3.2 * len(times), 3.2), dpi=150, layout="constrained")
     for axes, minutes in zip(figure.subplots(1, len(times), sharey=True, squeeze=False)[0], times, strict=True):
-        for (base, sparse), marker in zip(starts, "osD^vP*X", strict=False):
-            points = sorted((row["images"], row["S_50"]) for row in done
-                            if (row["base"], row["sparse"], row["minutes"]) == (base, sparse, minutes))  # fmt: skip
-            if points:
-                name = f"from {base}" + (f", {sparse:.0%} of the objects" if sparse < 1 else "")
-                axes.plot(*zip(*points, strict=True), marker=marker, label=name)
+        for number, ((base, sparse), marker) in enumerate(zip(starts, "osD^vP*X", strict=False)):
+            found = runs.get((base, sparse, minutes), {})
+            name = f"from {base}" + (f", {sparse:.0%} of the objects" if sparse < 1 else "")
+            means = [(n, np.mean([run["S_50"] for run in found[n]])) for n in sorted(found)]
+            axes.plot(*zip(*means, strict=True) if means else ([], []), color=f"C{number}", label=name)
+            dots = [(n, run["S_50"]) for n in found for run in found[n]]
+            axes.plot(*zip(*dots, strict=True) if dots else ([], []), marker, color=f"C{number}", markersize=4)
+            for n in sorted(found):
+                scores = ", ".join(f"{run['S_50']:.3f} and {run['S_mean']:.3f}" for run in found[n])
+                print(f"{minutes:g} minutes, {n} images, {name}: {scores}")
         axes.set(title=f"{minutes:g} minutes", xlabel="labelled images", xscale="log", ylim=(0, 1))
         axes.set_xticks([1, 2, 5, 10, 50], ["1", "2", "5", "10", "50"])
+        axes.minorticks_off()
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("S(0.5) on val")
-    figure.axes[-1].legend(fontsize="small")
+    figure.axes[0].legend(fontsize="small")
     to.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(to)
 
