@@ -311,7 +311,7 @@ def test_going_on_shows_other_crops(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_going_on_never_loses_the_best_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    values = iter([0.9, 0.3])
+    values = iter([0.9, 0.9, 0.3])  # the second when going on
 
     def scored(*_: Any) -> Steps[float]:
         yield Progress("validate", 0, 1)
@@ -330,12 +330,28 @@ def test_a_best_model_newer_than_the_checkpoint_is_not_lost(tmp_path: Path, monk
     good = Model.create(tiny().model_copy(update={"scores": {"S_mean": 0.9}}), "cpu")
     good.save(tmp_path / BEST, overwrite=True)  # all that was left by a validation before the power went
 
-    def scored(*_: Any) -> Steps[float]:
+    def scored(model: Model, _: Any) -> Steps[float]:
         yield Progress("validate", 0, 1)
-        return 0.5
+        return 0.9 if same(model, good) else 0.5
 
     monkeypatch.setattr(learning, "mean_score", scored)
     assert same(run(train(training(4, checks=4), small(), folder=tmp_path, resume=True)), good)
+
+
+def test_going_on_weighs_models_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model kept so far is ahead on the image set aside, the next one on all that are looked at."""
+    data = small() * 6
+    values = iter([0.9, 0.1])
+
+    def scored(*_: Any) -> Steps[float]:
+        yield Progress("validate", 0, 1)
+        return next(values)
+
+    monkeypatch.setattr(learning, "mean_score", scored)
+    stop(train(training(4, checks=2, ema_decay=0.0), data, folder=tmp_path), "validate", 1)
+    before = Model.load(tmp_path / BEST, "cpu")
+    values = iter([0.9, 0.1, 0.6, 0.6])
+    assert not same(run(train(training(4, checks=2, ema_decay=0.0), data, folder=tmp_path, resume=True)), before)
 
 
 def test_going_on_with_other_parameters_is_refused(tmp_path: Path) -> None:
@@ -361,7 +377,7 @@ def test_going_on_needs_a_folder() -> None:
 
 def test_a_checkpoint_is_saved_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[int] = []
-    monkeypatch.setattr(learning, "save_checkpoint", lambda folder, loop, top: saved.append(loop.step))
+    monkeypatch.setattr(learning, "save_checkpoint", lambda folder, loop: saved.append(loop.step))
     monkeypatch.setattr(learning, "time", Clock(25.0))  # the minute is over at every third step
     run(train(training(10), small(), folder=tmp_path))
     assert sorted(set(saved)) == [3, 6, 9, 10]

@@ -21,8 +21,8 @@ else:
 STATE, TENSORS = "state.json", "state.safetensors"
 
 
-def save_checkpoint(folder: Path, loop: Loop, top: float) -> None:
-    """Write weights, running average and optimiser, whole or not at all; `top` is the best score so far.
+def save_checkpoint(folder: Path, loop: Loop) -> None:
+    """Write weights, running average and optimiser, whole or not at all.
 
     Raises
     ------
@@ -35,7 +35,6 @@ def save_checkpoint(folder: Path, loop: Loop, top: float) -> None:
         "training": loop.training.model_dump(mode="json"),
         "step": loop.step,
         "seconds": time.monotonic() - loop.started,
-        "top": top,
     }
     with atomic(folder, overwrite=True) as temporary:
         temporary.mkdir()
@@ -44,8 +43,8 @@ def save_checkpoint(folder: Path, loop: Loop, top: float) -> None:
         (temporary / STATE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
 
 
-def restore_checkpoint(folder: Path, loop: Loop) -> float:
-    """Bring a loop to where a checkpoint was; returns the best score until then.
+def restore_checkpoint(folder: Path, loop: Loop) -> None:
+    """Bring a loop to where a checkpoint was.
 
     Raises
     ------
@@ -59,7 +58,7 @@ def restore_checkpoint(folder: Path, loop: Loop) -> float:
 
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        step, seconds, top, training = (state[k] for k in ("step", "seconds", "top", "training"))
+        step, seconds, training = (state[k] for k in ("step", "seconds", "training"))
         tensors = load_file(folder / TENSORS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BadModel(f"{folder} is no whole checkpoint ({error}); start the training anew.") from error
@@ -69,7 +68,6 @@ def restore_checkpoint(folder: Path, loop: Loop) -> float:
     except (KeyError, RuntimeError) as error:
         raise BadModel(f"{folder} is of another network: {str(error).splitlines()[0]}") from error
     loop.go_on(step, seconds)
-    return float(top)
 
 
 def _tensors(loop: Loop) -> dict[str, torch.Tensor]:

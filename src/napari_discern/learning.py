@@ -111,7 +111,7 @@ def train(
         loop = Loop.start(training, card, examples, base, (yield from _rate(training, base, [*seen, *learnt])))
     best = _Best(folder)
     if resume:
-        best.resume(loop)
+        yield from best.resume(loop, seen, learnt)
     yield from _descend(loop, best, seen, learnt, autosave)
     model = best.model or loop.model()
     settings, scores = yield from choose(model, seen, loop.deadline, learnt)
@@ -225,7 +225,7 @@ class _Best:
         with self._forgiving():
             self._write()
             if self.folder is not None:
-                save_checkpoint(self.folder / LAST, loop, self.score)
+                save_checkpoint(self.folder / LAST, loop)
 
     def stop(self, loop: Loop) -> None:
         """Write down where the training is; where no model was checked yet, keep the one of the moment."""
@@ -248,14 +248,14 @@ class _Best:
             self.unsaved = str(error)
             log.warning("the training goes on, but could not be saved: %s", error)
 
-    def resume(self, loop: Loop) -> None:
-        """Go on from the folder."""
+    def resume(self, loop: Loop, seen: Sequence[Window], learnt: Sequence[Window]) -> Steps[None]:
+        """Go on from the folder. Its best model may be newer than the checkpoint, so it is scored anew."""
         if self.folder is None:
             raise BadArgument("to resume a training, name the folder that holds its checkpoint.")
-        self.score = restore_checkpoint(self.folder / LAST, loop)
+        restore_checkpoint(self.folder / LAST, loop)
         if (self.folder / BEST).is_dir():
             self.model = self._written = Model.load(self.folder / BEST, str(loop.fabric.device))
-            self.score = max(self.score, self.model.card.scores.get("S_mean", self.score))  # it may be the newer one
+            _, self.score = yield from _scored(self.model, seen, learnt, Progress("prepare", 0, 1))
 
 
 def _descend(loop: Loop, best: _Best, seen: Sequence[Window], learnt: Sequence[Window], autosave: float) -> Steps[None]:
@@ -288,16 +288,21 @@ def _validate(
 ) -> Steps[float]:
     """Score the model as it is now, on what is seen, and keep it if it is the best on that and what was learnt."""
     model = loop.model()
-    reported = yield from _scored(model, seen, progress)
+    reported, score = yield from _scored(model, seen, learnt, replace(progress, stage="validate"))
     log.info("step %d: mean S %.3f on validation images", loop.step, reported)
-    scores = [reported, (yield from _scored(model, learnt, progress))] if learnt else [reported]
-    weights = [min(len(part), CHECK) for part in (seen, learnt) if part]
-    best.offer(model, reported, float(np.average(scores, weights=weights)))
+    best.offer(model, reported, score)
     return reported
 
 
-def _scored(model: Model, seen: Sequence[Window], progress: Progress) -> Steps[float]:
-    return (yield from passed_on(mean_score(model, seen), lambda _: replace(progress, stage="validate")))
+def _scored(
+    model: Model, seen: Sequence[Window], learnt: Sequence[Window], progress: Progress
+) -> Steps[tuple[float, float]]:
+    """The mean score of what is seen, and of that with what was learnt; a window yields the progress."""
+    scores = []
+    for part in (seen, learnt) if learnt else (seen,):
+        scores.append((yield from passed_on(mean_score(model, part), lambda _: progress)))
+    weights = [min(len(part), CHECK) for part in (seen, learnt) if part]
+    return scores[0], float(np.average(scores, weights=weights))
 
 
 def _split(data: Labelled, validation: Labelled, seed: int) -> tuple[Labelled, Labelled]:
