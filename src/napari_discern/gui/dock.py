@@ -42,7 +42,7 @@ class Dock(QWidget):
         self.tabs.addTab(_Scrolling(self.batch), "Batch")
         self._mark_left()
         self.session.work.ended.connect(self._mark_left)
-        self.train.forget.clicked.connect(self._mark_left)
+        self.train.offer.forgotten.connect(self._mark_left)
         self.segment.correct.noted.connect(self._teach)
         self.train.taught.connect(self._apply)
         self.train.undone.connect(self._apply)

@@ -15,9 +15,10 @@ class Offer(QWidget):
     -------
     taken : nothing
         When the training is to go on.
+    forgotten : nothing
     """
 
-    taken = Signal()
+    taken, forgotten = Signal(), Signal()
 
     def __init__(self) -> None:
         super().__init__(visible=rescue.is_left())
@@ -39,3 +40,4 @@ class Offer(QWidget):
     def _forget(self) -> None:
         rescue.clear()
         self.hide()
+        self.forgotten.emit()
