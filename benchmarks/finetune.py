@@ -101,9 +101,9 @@ def draw(rows: Path, to: Path) -> None:
             found = runs.get((base, sparse, minutes), {})
             name = f"from {base}" + (f", {sparse:.0%} of the objects" if sparse < 1 else "")
             means = [(n, np.mean([run["S_50"] for run in found[n]])) for n in sorted(found)]
-            axes.plot(*zip(*means, strict=True) if means else ([], []), color=f"C{number}", label=name)
+            axes.plot(*np.reshape(means, (-1, 2)).T, color=f"C{number}", label=name)
             dots = [(n, run["S_50"]) for n in found for run in found[n]]
-            axes.plot(*zip(*dots, strict=True) if dots else ([], []), marker, color=f"C{number}", markersize=4)
+            axes.plot(*np.reshape(dots, (-1, 2)).T, marker, color=f"C{number}", markersize=4)
             for n in sorted(found):
                 scores = ", ".join(f"{run['S_50']:.3f} and {run['S_mean']:.3f}" for run in found[n])
                 print(f"{minutes:g} minutes, {n} images, {name}: {scores}")
