@@ -20,9 +20,8 @@ import torch
 
 from napari_discern import io, run
 from napari_discern.backbones import BasicUNet, DynUNet, FlexibleUNet, ResidualUNet, SegResNet
-from napari_discern.learning import train
-from napari_discern.oracle import ROWS, oracle
-from napari_discern.training import Training
+from napari_discern.evaluation import ROWS, oracle
+from napari_discern.training import Training, train
 
 BACKBONES = {
     "SegResNet, 24 filters (default)": SegResNet(),

@@ -30,15 +30,14 @@ import numpy as np
 import psutil
 from scipy import ndimage
 
-from napari_discern import io, zoo
+from napari_discern import io
 from napari_discern.batch import Batch, Job, ModelFinder, Plan, Report, crew_for, estimate, label_volume
 from napari_discern.batch import plan as make_plan
 from napari_discern.instances import Instances
 from napari_discern.metrics import score
-from napari_discern.model import read_card
+from napari_discern.model import read_card, zoo
 from napari_discern.progress import run
-from napari_discern.recipe import Recipe
-from napari_discern.segmentation import recipe_for
+from napari_discern.segmentation import Recipe, recipe_for
 from napari_discern.synthetic import Cells
 
 RADIUS = 6

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from napari_discern import io, load_model
+from napari_discern.evaluation import cut_window
 from napari_discern.instances import Instances
 from napari_discern.metrics import mean, score
 from napari_discern.model import Embedded, Model, find_objects
-from napari_discern.sample import Example, cut_window
 
 VIEWS = (1, 2, 4, 8)
 
@@ -39,7 +39,7 @@ def main() -> None:
     scores, seconds = {n: [] for n in VIEWS}, dict.fromkeys(VIEWS, 0.0)
     for pair in io.pair(known.data / "images", known.data / truth):
         image, objects = pair.read()
-        window = cut_window(Example(image, objects, settings.normalise(image)))
+        window = cut_window(image, objects, settings.normalise(image))
         for number in VIEWS:
             begun = time.perf_counter()
             found = find_objects(together(list(views(model, window.patch, number))), settings)

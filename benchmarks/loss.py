@@ -13,10 +13,8 @@ import numpy as np
 import torch
 from timing import median_seconds
 
-from napari_discern.architecture import Architecture
-from napari_discern.device import pick_precision
 from napari_discern.losses import Discriminative, Foreground, Seediness, Similarity
-from napari_discern.model import Card, Model
+from napari_discern.model import Architecture, Card, Model, pick_precision
 
 CROPS, SIDE = 8, 256
 

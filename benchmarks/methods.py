@@ -17,11 +17,10 @@ from napari_discern import io, load_model
 from napari_discern.cli import main as discern
 from napari_discern.clustering import MeanShift, Seeds
 from napari_discern.evaluation import evaluate_model
-from napari_discern.learning import set_aside
 from napari_discern.model import Model
 from napari_discern.progress import run
-from napari_discern.sample import Example
-from napari_discern.tuning import choose, pick, windows
+from napari_discern.training import Example, choose, set_aside
+from napari_discern.training.tuning import pick, windows
 
 CLUSTERINGS = (MeanShift(), Seeds())
 OWN = {"discriminative": "mean-shift", "similarity": "seeds"}

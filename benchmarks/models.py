@@ -13,7 +13,7 @@ from typing import Any
 import PIL.Image
 import PIL.ImageDraw
 
-from napari_discern import zoo
+from napari_discern.model import zoo
 
 SCORES = ("S_50", "S_mean", "SBD", "DiC", "PQ")
 

@@ -22,11 +22,10 @@ from timing import median_seconds
 
 from napari_discern import Image, load_model, read, run, segment
 from napari_discern.instances import Instances
-from napari_discern.learning import train
 from napari_discern.model import Model
 from napari_discern.segmentation import recipe_for
 from napari_discern.synthetic import Translucent
-from napari_discern.training import Training
+from napari_discern.training import Training, train
 
 STEPS, SIDE = 60, 1024
 

@@ -96,7 +96,7 @@ def slider(viewer: Any, panel: Any) -> None:
     """Move the slider of the bandwidth to and fro."""
     import torch
 
-    from napari_discern.gui.finding import Found
+    from napari_discern.gui.segment.finding import Found
     from napari_discern.model import Embedded
 
     embedding, labels = blobs()

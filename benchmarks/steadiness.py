@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from napari_discern import io, load_model
+from napari_discern.evaluation import Window
 from napari_discern.instances import Instances
 from napari_discern.metrics import mean, score
 from napari_discern.model import Embedded, Settings, find_objects
 from napari_discern.progress import run
-from napari_discern.sample import Example, Window
-from napari_discern.tuning import choose, windows
+from napari_discern.training import Example, choose
+from napari_discern.training.tuning import windows
 
 
 def main() -> None:

@@ -19,9 +19,10 @@ from typing import Any
 import napari
 from qtpy.QtWidgets import QApplication
 
-from napari_discern import io, zoo
+from napari_discern import io
 from napari_discern.batch import Batch
 from napari_discern.gui.dock import Dock
+from napari_discern.model import zoo
 from napari_discern.synthetic import Cells
 
 

@@ -11,14 +11,13 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from napari_discern.architecture import Architecture
 from napari_discern.backbones import SegResNet
 from napari_discern.clustering import MeanShift
 from napari_discern.errors import BadFile
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.model import Card, Model, Settings
-from napari_discern.network import Output
+from napari_discern.model import Architecture, Card, Model, Settings
+from napari_discern.model.network import Output
 from napari_discern.normalise import Percentile
 
 LINEAR = Percentile(low=0, high=100, cofactor=0)

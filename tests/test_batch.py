@@ -59,8 +59,7 @@ from napari_discern.instances import CHANCE, Instances
 from napari_discern.io import omezarr
 from napari_discern.model import Model, Settings
 from napari_discern.progress import run
-from napari_discern.recipe import Recipe
-from napari_discern.segmentation import find_in_patch, recipe_for, set_up
+from napari_discern.segmentation import Recipe, find_in_patch, recipe_for, set_up
 from napari_discern.tiles import sides
 
 TRUTH = balls((40, 61, 83), (3, 3, 3), 40)

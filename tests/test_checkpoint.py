@@ -9,8 +9,8 @@ import torch
 from napari_discern import Image, Instances, Training, train
 from napari_discern.backbones import SegResNet
 from napari_discern.errors import BadArgument, BadModel
-from napari_discern.learning import LAST
 from napari_discern.progress import run
+from napari_discern.training import LAST
 
 QUICK = {"batch": 1, "crop": 32, "checks": 2, "device": "cpu", "backbone": SegResNet(filters=8, levels=2)}
 
@@ -41,7 +41,7 @@ def test_a_stopped_training_goes_on_where_it_was(tmp_path):
 
 
 def test_optimiser_and_average_come_back(tmp_path, monkeypatch):
-    from napari_discern import learning
+    from napari_discern.training import train as learning
 
     training, loops = Training(steps=6, **QUICK), []
     start = learning.Loop.start

@@ -11,22 +11,18 @@ from pydantic import ValidationError
 from stubs import LINEAR, discs
 
 from napari_discern import io
-from napari_discern.architecture import Architecture
 from napari_discern.backbones import SegResNet
 from napari_discern.errors import BadFile
 from napari_discern.image import Image
 from napari_discern.instances import CHANCE, Instances, painted_classes, settle_classes
-from napari_discern.learning import train
 from napari_discern.losses import ClassCentres, Foreground, class_means
 from napari_discern.metrics import Report, score
 from napari_discern.metrics.score import pool
-from napari_discern.model import Card, Embedded, Model, Settings
+from napari_discern.model import Architecture, Card, Embedded, Model, Settings
 from napari_discern.progress import run
-from napari_discern.recipe import Recipe
-from napari_discern.sample import Augmentation, Example
-from napari_discern.segmentation import measure, recipe_for, segment
+from napari_discern.segmentation import Recipe, measure, recipe_for, segment
 from napari_discern.synthetic import Cells
-from napari_discern.training import Training
+from napari_discern.training import Augmentation, Example, Training, train
 
 LABELS = np.array([[7, 7, 0, 2], [0, 0, 0, 2], [9, 0, 0, 2]], np.uint16)
 

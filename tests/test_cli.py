@@ -16,20 +16,19 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_discern import cli, gui, io, zoo
-from napari_discern.architecture import Architecture
+from napari_discern import cli, gui, io
 from napari_discern.backbones import SegResNet
 from napari_discern.cli import console
 from napari_discern.cli import segment as segmenting
 from napari_discern.cli import train as training
 from napari_discern.clustering import MeanShift
 from napari_discern.errors import BadFile, TrainingFailed
+from napari_discern.evaluation.proposals import NUMBERS
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.model import Card, Model, Settings, read_card
+from napari_discern.model import Architecture, Card, Model, Settings, read_card, zoo
 from napari_discern.progress import Progress, Steps
-from napari_discern.proposals import NUMBERS
-from napari_discern.recipe import Recipe
+from napari_discern.segmentation import Recipe
 
 Say = Callable[..., tuple[int, str, str]]
 SMALL = SegResNet(filters=8, levels=2)

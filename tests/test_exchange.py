@@ -15,13 +15,12 @@ import torch
 import yaml
 
 from napari_discern import io
-from napari_discern.architecture import Architecture
 from napari_discern.backbones import ResidualUNet, SegResNet
 from napari_discern.cli import main
 from napari_discern.errors import BadArgument, BadFile, BadModel, OutputExists
-from napari_discern.exchange import read_package, write_onnx, write_package
 from napari_discern.image import Image
-from napari_discern.model import Card, Model, Settings
+from napari_discern.model import Architecture, Card, Model, Settings
+from napari_discern.model.exchange import read_package, write_onnx, write_package
 from napari_discern.normalise import Normalisation, Percentile, Standardise
 from napari_discern.synthetic import Cells, Nuclei3D
 

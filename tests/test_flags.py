@@ -13,7 +13,7 @@ from pydantic import Field
 from napari_discern.cli import flags
 from napari_discern.errors import BadArgument
 from napari_discern.params import Params
-from napari_discern.recipe import Recipe
+from napari_discern.segmentation import Recipe
 from napari_discern.training import Training
 
 

@@ -14,9 +14,9 @@ from stubs import Bright, balls, same_partition
 
 from napari_discern import io
 from napari_discern.batch import Event, Events, Report
-from napari_discern.gui.batch import seams_layer
+from napari_discern.gui.batch.panel import seams_layer
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.session import Session
+from napari_discern.gui.work.session import Session
 from napari_discern.image import Image
 from napari_discern.model import drop_small
 

@@ -9,10 +9,10 @@ import pytest
 from qtpy.QtCore import Qt
 from stubs import discs
 
-from napari_discern.gui.class_colours import COLOURS, ClassColours
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.lesson import from_layers
-from napari_discern.gui.planes import Planes
+from napari_discern.gui.layers.planes import Planes
+from napari_discern.gui.segment.class_colours import COLOURS, ClassColours
+from napari_discern.gui.train.lesson import from_layers
 
 pytestmark = pytest.mark.usefixtures("own")
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_discern.gui.colours import APART, NEAR, TRIES, colormap, colouring, neighbours
+from napari_discern.gui.layers.colours import APART, NEAR, TRIES, colormap, colouring, neighbours
 
 
 @given(

@@ -15,12 +15,12 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QApplication
 
 from napari_discern.errors import BadArgument
-from napari_discern.gui.checked import ACCEPTED, CORRECTED, DELETED, Checked
-from napari_discern.gui.correct import FRAME, KEYS, Correct
-from napari_discern.gui.corrections import Corrections
-from napari_discern.gui.layers import RECIPE
-from napari_discern.gui.planes import Planes
-from napari_discern.gui.session import Session
+from napari_discern.gui.layers.edits import Corrections
+from napari_discern.gui.layers.planes import Planes
+from napari_discern.gui.layers.review import ACCEPTED, CORRECTED, DELETED, Checked
+from napari_discern.gui.layers.source import RECIPE
+from napari_discern.gui.segment.review_buttons import FRAME, KEYS, Correct
+from napari_discern.gui.work.session import Session
 
 START = np.array([
     [1, 1, 1, 0, 2, 2],

@@ -13,12 +13,12 @@ import torch
 from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
 from superqt.sliders import QLabeledSlider
 
-from napari_discern.gui import rescue
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.finding import Found
+from napari_discern.gui.segment.finding import Found
 from napari_discern.model import Embedded
 from napari_discern.progress import Progress, Steps
 from napari_discern.training import Training
+from napari_discern.training import autosave as rescue
 
 pytestmark = pytest.mark.usefixtures("own")
 

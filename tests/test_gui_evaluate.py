@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_discern.gui.evaluate import FALSE, LAYER, MISSED, EvaluatePanel
-from napari_discern.gui.segment import SegmentPanel
-from napari_discern.gui.session import Session
+from napari_discern.evaluation import oracle, verdict
+from napari_discern.gui.evaluate.panel import FALSE, LAYER, MISSED, EvaluatePanel
+from napari_discern.gui.segment.panel import SegmentPanel
+from napari_discern.gui.work.session import Session
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.metrics import score
-from napari_discern.oracle import oracle, verdict
+from napari_discern.model import load_model
 from napari_discern.progress import run
 from napari_discern.synthetic import Cells
-from napari_discern.zoo import load_model
 
 TRUTH = np.zeros((20, 30), int)
 TRUTH[2:8, 2:8], TRUTH[2:8, 12:18], TRUTH[12:18, 22:28] = 1, 2, 3

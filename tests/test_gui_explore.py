@@ -13,12 +13,12 @@ import torch
 from napari.utils.interactions import mouse_wheel_callbacks
 
 from napari_discern.clustering import SeedMap, margins, similarity
-from napari_discern.gui import proposing as proposing_module
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.explore import ExplorePanel
-from napari_discern.gui.finding import Found
-from napari_discern.gui.planes import Planes
-from napari_discern.gui.proposing import Choice
+from napari_discern.gui.explore import proposing as proposing_module
+from napari_discern.gui.explore.panel import ExplorePanel
+from napari_discern.gui.explore.proposing import Choice
+from napari_discern.gui.layers.planes import Planes
+from napari_discern.gui.segment.finding import Found
 from napari_discern.model import Embedded
 
 pytestmark = pytest.mark.usefixtures("own")

@@ -11,10 +11,9 @@ from pydantic import Field
 from test_flags import values_of
 
 from napari_discern.errors import BadArgument
-from napari_discern.fields import leaves
-from napari_discern.gui.form import Form, OrWord, tooltip
-from napari_discern.params import Params
-from napari_discern.recipe import Recipe
+from napari_discern.gui.widgets.form import Form, OrWord, tooltip
+from napari_discern.params import Params, leaves
+from napari_discern.segmentation import Recipe
 from napari_discern.training import Training
 
 

@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_discern.errors import BadArgument
-from napari_discern.gui.layers import Source, guess, read_labels, region_text
+from napari_discern.gui.layers.source import Source, guess, read_labels, region_text
 
 
 @pytest.mark.parametrize(

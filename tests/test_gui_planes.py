@@ -13,12 +13,12 @@ import torch
 from napari.layers import Labels
 
 from napari_discern.errors import BadArgument
-from napari_discern.gui.checked import Checked
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.finding import Found
-from napari_discern.gui.layers import read_labels
-from napari_discern.gui.lesson import from_layers
-from napari_discern.gui.planes import Planes
+from napari_discern.gui.layers.planes import Planes
+from napari_discern.gui.layers.review import Checked
+from napari_discern.gui.layers.source import read_labels
+from napari_discern.gui.segment.finding import Found
+from napari_discern.gui.train.lesson import from_layers
 from napari_discern.instances import Instances
 from napari_discern.model import Embedded
 

@@ -15,25 +15,23 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
 from stubs import knowing, same_partition
 from superqt import QLabeledDoubleSlider
 
-from napari_discern import io, zoo
-from napari_discern.architecture import Architecture
+from napari_discern import io
 from napari_discern.cli import main
 from napari_discern.clustering import Seeds
 from napari_discern.errors import BadArgument, OutOfMemory
-from napari_discern.gui import finding
-from napari_discern.gui import segment as panel_module
-from napari_discern.gui.checked import Checked
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.finding import Found
-from napari_discern.gui.layers import AID, RECIPE
+from napari_discern.gui.layers.review import Checked
+from napari_discern.gui.layers.source import AID, RECIPE
 from napari_discern.gui.preferences import Preferences, preferences, recall
-from napari_discern.gui.segment import SegmentPanel
-from napari_discern.gui.session import Session
+from napari_discern.gui.segment import finding
+from napari_discern.gui.segment import panel as panel_module
+from napari_discern.gui.segment.finding import Found
+from napari_discern.gui.segment.panel import SegmentPanel
+from napari_discern.gui.work.session import Session
 from napari_discern.image import Image
-from napari_discern.model import Card, Model, Settings
+from napari_discern.model import Architecture, Card, Model, Settings, zoo
 from napari_discern.progress import Progress, run
-from napari_discern.recipe import Recipe
-from napari_discern.segmentation import segment
+from napari_discern.segmentation import Recipe, segment
 from napari_discern.synthetic import Cells
 
 pytestmark = pytest.mark.usefixtures("own")

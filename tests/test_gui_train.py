@@ -14,22 +14,21 @@ from stubs import balls
 
 from napari_discern import io
 from napari_discern.errors import BadArgument, BadFile, OutOfMemory
-from napari_discern.gui import rescue, teaching
-from napari_discern.gui import train as panel_module
-from napari_discern.gui.checked import Checked
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.layers import RECIPE, read_labels
-from napari_discern.gui.lesson import Lesson, dense, from_layers
-from napari_discern.gui.lessons import SIDE
+from napari_discern.gui.layers.review import Checked
+from napari_discern.gui.layers.source import RECIPE, read_labels
 from napari_discern.gui.preferences import Preferences
-from napari_discern.gui.train import TrainPanel
+from napari_discern.gui.train import fine_tuning as teaching
+from napari_discern.gui.train import panel as panel_module
+from napari_discern.gui.train.lesson import Lesson, dense, from_layers
+from napari_discern.gui.train.lesson_list import SIDE
+from napari_discern.gui.train.panel import TrainPanel
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.learning import set_aside, train
-from napari_discern.loop import Loop
 from napari_discern.model import read_card
 from napari_discern.progress import Progress
-from napari_discern.training import Training
+from napari_discern.training import Loop, Training, set_aside, train
+from napari_discern.training import autosave as rescue
 
 pytestmark = pytest.mark.usefixtures("own")
 

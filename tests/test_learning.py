@@ -16,24 +16,36 @@ import torch
 from scipy import ndimage
 from stubs import LINEAR, balls, discs, tiny
 
-from napari_discern import learning, loop, tuning
 from napari_discern.backbones import BasicUNet, SegResNet
 from napari_discern.clustering import Seeds, mean_shift
 from napari_discern.errors import BadArgument, BadModel, OutOfMemory, TrainingFailed
+from napari_discern.evaluation import Window
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.learning import BEST, LAST, Labelled, train
-from napari_discern.loop import Loop, crop_size
 from napari_discern.losses import Discriminative, Seediness, Similarity
 from napari_discern.metrics import score
 from napari_discern.model import CARD, WEIGHTS, Card, Model, Settings, read_card
 from napari_discern.normalise import Percentile
 from napari_discern.progress import Progress, Steps, run
-from napari_discern.sample import Augmentation, Window
 from napari_discern.segmentation import segment
-from napari_discern.survey import fitted_card, object_size, stride_for
-from napari_discern.training import Training
-from napari_discern.tuning import mean_score, windows
+from napari_discern.training import (
+    BEST,
+    LAST,
+    Augmentation,
+    Labelled,
+    Loop,
+    Training,
+    crop_size,
+    fitted_card,
+    loop,
+    mean_score,
+    object_size,
+    stride_for,
+    train,
+    tuning,
+)
+from napari_discern.training import train as learning
+from napari_discern.training.tuning import windows
 
 
 def training(steps: int | None = 2, **parts: Any) -> Training:

@@ -13,17 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from napari_discern.errors import BadArgument
 from napari_discern.instances import Instances
-from napari_discern.metrics import (
-    THRESHOLDS,
-    Report,
-    Score,
-    compare,
-    matching,
-    mean,
-    pool,
-    score,
-    table_of,
-)
+from napari_discern.metrics import THRESHOLDS, Report, Score, compare, matching, mean, pool, score, table_of
 
 
 def flat(drawing: str) -> Instances:

@@ -14,9 +14,20 @@ from stubs import Fixed, stub, tiny
 
 from napari_discern.backbones import SegResNet
 from napari_discern.clustering import MeanShift
-from napari_discern.device import find_device, pick_precision
 from napari_discern.errors import BadFile, DeviceUnavailable, OutputExists
-from napari_discern.model import CARD, WEIGHTS, Card, Embedded, Model, Settings, drop_small, find_objects, read_card
+from napari_discern.model import (
+    CARD,
+    WEIGHTS,
+    Card,
+    Embedded,
+    Model,
+    Settings,
+    drop_small,
+    find_device,
+    find_objects,
+    pick_precision,
+    read_card,
+)
 
 RANDOM = np.random.default_rng(0)
 

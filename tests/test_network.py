@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from napari_discern.architecture import Architecture
 from napari_discern.backbones import Backbone, BasicUNet, DynUNet, FlexibleUNet, ResidualUNet, SegResNet
-from napari_discern.network import EmbeddingNetwork, depth_to_space, hand_over, space_to_depth
+from napari_discern.model import Architecture
+from napari_discern.model.network import EmbeddingNetwork, depth_to_space, hand_over, space_to_depth
 
 SMALL = [
     SegResNet(filters=8, levels=3),

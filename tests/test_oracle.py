@@ -7,11 +7,11 @@ import pytest
 from stubs import Fixed, knowing, stub
 
 from napari_discern.errors import BadArgument
+from napari_discern.evaluation import ROWS, oracle, verdict
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.metrics import Report, table_of
 from napari_discern.model import Model
-from napari_discern.oracle import ROWS, oracle, verdict
 from napari_discern.progress import run
 
 TRUTH = np.zeros((24, 40), np.uint32)

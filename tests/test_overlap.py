@@ -13,20 +13,18 @@ from stubs import LINEAR, stub, tiny
 from torch import Tensor, nn
 
 from napari_discern.clustering import MeanShift
+from napari_discern.evaluation import ROWS, oracle
 from napari_discern.image import Image
-from napari_discern.instances import Instances
-from napari_discern.learning import train
+from napari_discern.instances import UNKNOWN, Instances, stack_objects
 from napari_discern.losses import Discriminative, Foreground, assign
 from napari_discern.model import Model, Settings
-from napari_discern.network import Output
-from napari_discern.oracle import ROWS, oracle
-from napari_discern.pasting import lift, paste
+from napari_discern.model.network import Output
 from napari_discern.progress import run
-from napari_discern.sample import UNKNOWN, Augmentation, Example, Sampler, stack_objects
 from napari_discern.segmentation import recipe_for, segment
 from napari_discern.synthetic import Scene, Translucent, Worms
 from napari_discern.tiles import Bank, Grid, join
-from napari_discern.training import Training
+from napari_discern.training import Augmentation, Example, Sampler, Training, train
+from napari_discern.training.pasting import lift, paste
 
 CODE = 100
 """Two ids are painted as one number: the first, and so many times the second."""

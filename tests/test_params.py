@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 import napari_discern
 from napari_discern.errors import BadArgument, DiscernError
 from napari_discern.params import Params
-from napari_discern.recipe import Recipe
+from napari_discern.segmentation import Recipe
 
 
 def load_all() -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stubs import Fixed, balls, stub
 
+from napari_discern.clustering.pieces import OUTLINE, join_pieces
 from napari_discern.model import find_objects
-from napari_discern.pieces import OUTLINE, join_pieces
 
 WHOLE = np.zeros((16, 16), np.uint32)
 WHOLE[2:12, 2:12] = 7

@@ -10,10 +10,11 @@ from stubs import LINEAR, Fixed, stub
 
 from napari_discern.clustering import Seeds
 from napari_discern.errors import BadArgument
+from napari_discern.evaluation import detections, score_proposals
+from napari_discern.evaluation.proposals import ALPHAS, NUMBERS
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.progress import run
-from napari_discern.proposals import ALPHAS, NUMBERS, detections, score_proposals
 
 TRUTH = np.zeros((12, 20), np.uint32)
 for number in range(12):

@@ -14,10 +14,11 @@ import torch
 from stubs import LINEAR
 
 from napari_discern.errors import BadArgument
+from napari_discern.evaluation import cut_window
 from napari_discern.image import Image
-from napari_discern.instances import Instances
+from napari_discern.instances import UNKNOWN, Instances
 from napari_discern.normalise import Scaling
-from napari_discern.sample import UNKNOWN, Augmentation, Example, Sampler, cut_window
+from napari_discern.training import Augmentation, Example, Sampler
 
 STILL = Augmentation(flip=False, rotate=0, shrink=1, grow=1, brightness=0, contrast=0, gamma=0, noise=0, blur=0)
 MOVED = Augmentation(brightness=0, contrast=0, gamma=0, noise=0, blur=0)
@@ -331,14 +332,15 @@ class TestWindow:
             Instances.from_labels(labels),
             Scaling(np.array([100], np.float32), np.array([2], np.float32)),
         )
-        window = cut_window(one, {2: 6})
+        window = cut_window(one.image, one.truth, one.scaling, {2: 6})
         assert window.patch.shape == (1, 6, 6)
         assert window.patch[0, 0, 0] == (2 * 20 + 7 - 100) / 2
         assert window.truth.n == 2
         assert (window.truth.labels[2, 2], window.truth.labels[3, 5]) == (1, 2)
 
     def test_is_all_of_a_smaller_image(self):
-        window = cut_window(self_telling(5, 20, 30))
+        one = self_telling(5, 20, 30)
+        window = cut_window(one.image, one.truth, one.scaling)
         assert window.patch.shape == (3, 5, 20, 30)
         assert window.truth.n == 3000
 

@@ -22,8 +22,8 @@ from napari_discern.instances import Instances
 from napari_discern.model import Model, Settings, find_objects
 from napari_discern.normalise import Percentile
 from napari_discern.progress import run
-from napari_discern.recipe import Recipe
-from napari_discern.segmentation import JOINING, embed, recipe_for, segment
+from napari_discern.segmentation import Recipe, embed, recipe_for, segment
+from napari_discern.segmentation.segment import JOINING
 
 to_embed = Model.embed
 TRUTH = balls((61, 83), (4, 4), 14)

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stubs import LINEAR, Fixed, balls, same_partition, stub
 
-from napari_discern import tuning
 from napari_discern.clustering import MeanShift, Seeds
+from napari_discern.evaluation import Window
 from napari_discern.instances import Instances
 from napari_discern.model import Model, Settings, find_objects
 from napari_discern.progress import run
-from napari_discern.sample import Window
-from napari_discern.tuning import choose, mean_score, pick
+from napari_discern.training import choose, mean_score, tuning
+from napari_discern.training.tuning import pick
 
 TRUTH = np.zeros((20, 24), np.uint32)
 TRUTH[4:14, 2:12], TRUTH[4:14, 12:22] = 1, 2

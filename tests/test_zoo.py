@@ -8,9 +8,8 @@ import pytest
 import torch
 from stubs import tiny
 
-from napari_discern import zoo
 from napari_discern.errors import BadModel, DeviceUnavailable
-from napari_discern.model import WEIGHTS, Model
+from napari_discern.model import WEIGHTS, Model, zoo
 
 
 @pytest.fixture

@@ -24,12 +24,12 @@ import PIL.Image
 from napari_discern import Image, Instances, io, load_model
 from napari_discern.evaluation import evaluate_model
 from napari_discern.model import Model, Settings
+from napari_discern.model.zoo import PICTURE
 from napari_discern.pictures import overlay
 from napari_discern.progress import run
-from napari_discern.sample import Example
 from napari_discern.segmentation import segment
-from napari_discern.tuning import choose, windows
-from napari_discern.zoo import PICTURE
+from napari_discern.training import Example, choose
+from napari_discern.training.tuning import windows
 
 SIDE = 192
 """Pixels along the longer side of the picture."""

@@ -19,6 +19,8 @@ CLASS, CONFIDENCE = "class", "confidence"
 """Columns of the semantic class of an object, a text, and of its probability, 0 to 1."""
 CHANCE = "chance of "
 """Begins the columns of the probabilities of single classes, before one is settled on."""
+UNKNOWN = -1
+"""Label of a pixel of which nothing is known: neither pulled, pushed nor scored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -326,6 +328,18 @@ def once_a_pixel(layers: np.ndarray) -> np.ndarray:
     for upper in range(1, len(layers)):
         layers[upper][(layers[:upper] == layers[upper]).any(axis=0)] = 0
     return layers
+
+
+def stack_objects(truth: Instances, layers: int) -> np.ndarray:
+    """The objects of each pixel, int32 (layers, \\*S), those that there are first; unknown where there are more."""
+    planes = truth.planes.astype(np.int32)
+    if len(planes) > 1:
+        planes = np.take_along_axis(planes, np.argsort(planes == 0, axis=0, kind="stable"), axis=0)
+    stacked = planes[:layers]
+    if len(planes) > layers:
+        stacked = np.where(planes[layers] > 0, UNKNOWN, stacked)
+    missing = layers - len(stacked)
+    return np.pad(stacked, [(0, missing), *[(0, 0)] * (planes.ndim - 1)])
 
 
 def partners(layers: np.ndarray) -> np.ndarray:

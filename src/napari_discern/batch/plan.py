@@ -15,7 +15,7 @@ from napari_discern.errors import BadArgument, OutputExists
 from napari_discern.image import Image
 from napari_discern.model import Card
 from napari_discern.params import Params
-from napari_discern.recipe import Recipe
+from napari_discern.segmentation import Recipe
 from napari_discern.tiles import Grid
 
 FILLED = 0.75

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_discern import io
 from napari_discern.batch.settings import Batch
-from napari_discern.recipe import Recipe
+from napari_discern.segmentation import Recipe
 
 SCRIPT = """#!/bin/sh
 # Label volumes with napari-discern under SLURM: sbatch {file}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from napari_discern import io, zoo
+from napari_discern import io
 from napari_discern.batch.crew import Crew
 from napari_discern.batch.estimate import Estimate, estimate, fitting_tile
 from napari_discern.batch.inputs import Source, convert
@@ -18,10 +18,9 @@ from napari_discern.batch.tile import ModelFinder
 from napari_discern.batch.volume import Job, label_volume
 from napari_discern.batch.workplace import Workplace
 from napari_discern.errors import BadFile
-from napari_discern.model import Card, read_card
+from napari_discern.model import Card, read_card, zoo
 from napari_discern.progress import Progress, Steps
-from napari_discern.recipe import Recipe
-from napari_discern.segmentation import check_weights
+from napari_discern.segmentation import Recipe, check_weights
 
 log = logging.getLogger(__name__)
 

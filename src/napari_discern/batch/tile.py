@@ -10,16 +10,15 @@ from typing import Protocol
 
 import numpy as np
 
-from napari_discern import io, zoo
+from napari_discern import io
 from napari_discern.batch.memory import now_and_then
 from napari_discern.batch.output import Target
 from napari_discern.batch.plan import frame_of
 from napari_discern.batch.workplace import Workplace, writing
 from napari_discern.errors import BadFile, DiscernError, TileFailed
-from napari_discern.model import Model
+from napari_discern.model import Model, zoo
 from napari_discern.progress import run
-from napari_discern.recipe import Recipe
-from napari_discern.segmentation import Measures, Patches, all_sizes, check_weights, find_in_patch, set_up
+from napari_discern.segmentation import Measures, Patches, Recipe, all_sizes, check_weights, find_in_patch, set_up
 from napari_discern.tiles import Compared, compare, lay
 
 

@@ -13,7 +13,7 @@ from napari_discern.cli.flags import add_flags, build, given
 from napari_discern.cli.segment import RECORDS
 from napari_discern.cli.segment import plan as recipe_of
 from napari_discern.errors import DiscernError
-from napari_discern.recipe import Recipe
+from napari_discern.segmentation import Recipe
 
 DONE, FAILED_SOME, FAILED_ALL, SUSPICIOUS = 0, 1, 2, 3
 

@@ -6,13 +6,14 @@ import argparse
 import time
 from pathlib import Path
 
-from napari_discern import io, zoo
+from napari_discern import io
 from napari_discern.cli.console import say, watch
 from napari_discern.cli.outputs import write_text
 from napari_discern.errors import BadModel
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.metrics import Report, score
+from napari_discern.model import zoo
 from napari_discern.pictures import save_overlay
 from napari_discern.segmentation import segment
 from napari_discern.synthetic import Cells

@@ -6,15 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
-from napari_discern import io, zoo
+from napari_discern import io
 from napari_discern.cli.console import say, watch
 from napari_discern.cli.outputs import refuse_existing, write_text
 from napari_discern.errors import BadArgument
-from napari_discern.evaluation import draw_worst, evaluate
+from napari_discern.evaluation import draw_worst, evaluate, oracle, score_proposals, verdict
 from napari_discern.metrics import table_of
-from napari_discern.oracle import oracle, verdict
+from napari_discern.model import zoo
 from napari_discern.pictures import draw_proposals
-from napari_discern.proposals import score_proposals
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from napari_discern import io, zoo
+from napari_discern import io
 from napari_discern.cli.console import say
 from napari_discern.cli.outputs import refuse_existing
 from napari_discern.errors import BadArgument
-from napari_discern.exchange import write_onnx, write_package
 from napari_discern.image import Image
-from napari_discern.model import Card
+from napari_discern.model import Card, zoo
+from napari_discern.model.exchange import write_onnx, write_package
 from napari_discern.synthetic import Cells, Nuclei3D, Rosette, Scene
 
 SCENES: dict[tuple[int, int], Scene] = {(2, 1): Cells(), (3, 1): Nuclei3D(), (2, 3): Rosette()}

@@ -15,8 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
 from napari_discern.errors import BadArgument
-from napari_discern.fields import BOUNDS, Leaf, Values, leaves, merge
-from napari_discern.params import Params
+from napari_discern.params import BOUNDS, Leaf, Params, Values, leaves, merge
 
 P = TypeVar("P", bound=Params)
 MARK = "params."

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from napari_discern import zoo
 from napari_discern.cli.console import say
 from napari_discern.cli.outputs import refuse_existing
-from napari_discern.exchange import read_package
+from napari_discern.model import zoo
+from napari_discern.model.exchange import read_package
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

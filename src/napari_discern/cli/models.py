@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from napari_discern import zoo
 from napari_discern.cli.console import say
+from napari_discern.model import zoo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

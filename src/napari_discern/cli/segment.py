@@ -12,17 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_discern import __version__, io, zoo
+from napari_discern import __version__, io
 from napari_discern.cli.console import note, say, watch
 from napari_discern.cli.flags import add_flags, build, given
 from napari_discern.cli.outputs import refuse_existing, write_text
 from napari_discern.errors import BadArgument, BadFile, DiscernError, OutputExists
 from napari_discern.instances import Instances
 from napari_discern.metrics import abridged
-from napari_discern.model import Model, read_card
+from napari_discern.model import Model, read_card, zoo
 from napari_discern.progress import Progress, Steps, part_of
-from napari_discern.recipe import Recipe
-from napari_discern.segmentation import segment
+from napari_discern.segmentation import Recipe, segment
 
 RECIPE = "recipe.toml"
 MASKS = {"npz": ".npz", "tif": ".masks.tif", "planes": ".planes.tif", "coco": ".coco.json"}

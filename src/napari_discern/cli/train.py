@@ -9,18 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_discern import io, zoo
+from napari_discern import io
 from napari_discern.cli.console import note, notes, say, watch
 from napari_discern.cli.flags import add_flags, build, given
 from napari_discern.cli.outputs import refuse_existing
 from napari_discern.errors import BadArgument, OutputExists
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.learning import BEST, train
-from napari_discern.model import Card
+from napari_discern.model import Card, zoo
 from napari_discern.progress import Progress, Steps
-from napari_discern.survey import object_size
-from napari_discern.training import METHODS, Training
+from napari_discern.training import BEST, METHODS, Training, object_size, train
 
 Labelled = list[tuple[Image, Instances]]
 

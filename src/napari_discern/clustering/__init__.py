@@ -10,6 +10,7 @@ from napari_discern.clustering.centre_threshold import CentreThreshold
 from napari_discern.clustering.growth import add_seed, grow, remove_object, similarity
 from napari_discern.clustering.margins import Margins, margins
 from napari_discern.clustering.mean_shift import MeanShift
+from napari_discern.clustering.pieces import join_pieces
 from napari_discern.clustering.seeds import Proposals, SeedMap, Seeds, squared_radius
 
 Clustering: TypeAlias = Annotated[MeanShift | Seeds, Field(discriminator="kind")]
@@ -31,6 +32,7 @@ __all__ = [
     "Seeds",
     "add_seed",
     "grow",
+    "join_pieces",
     "margins",
     "remove_object",
     "similarity",

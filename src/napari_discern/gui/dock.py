@@ -8,14 +8,14 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from qtpy.QtWidgets import QMainWindow, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
-from napari_discern.gui import rescue
-from napari_discern.gui.batch import BatchPanel
-from napari_discern.gui.evaluate import EvaluatePanel
-from napari_discern.gui.explore import ExplorePanel
-from napari_discern.gui.segment import SegmentPanel
-from napari_discern.gui.session import Session
-from napari_discern.gui.teaching import Taught
-from napari_discern.gui.train import TrainPanel
+from napari_discern.gui.batch.panel import BatchPanel
+from napari_discern.gui.evaluate.panel import EvaluatePanel
+from napari_discern.gui.explore.panel import ExplorePanel
+from napari_discern.gui.segment.panel import SegmentPanel
+from napari_discern.gui.train.fine_tuning import Taught
+from napari_discern.gui.train.panel import TrainPanel
+from napari_discern.gui.work.session import Session
+from napari_discern.training import autosave as rescue
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from napari_discern import zoo
 from napari_discern.errors import BadFile
 from napari_discern.io.atomic import atomic
+from napari_discern.model import zoo
 
 log = logging.getLogger(__name__)
 

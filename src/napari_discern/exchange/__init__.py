@@ -1,8 +1,0 @@
-"""Exchange: models for other tools, and models of other tools for us, as ONNX and in the bioimage.io format."""
-
-from __future__ import annotations
-
-from napari_discern.exchange.graph import write_onnx
-from napari_discern.exchange.package import read_package, write_package
-
-__all__ = ["read_package", "write_onnx", "write_package"]

@@ -1,0 +1,1 @@
+"""The panel Batch: volumes on disk, larger than memory."""

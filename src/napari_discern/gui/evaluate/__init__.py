@@ -1,0 +1,1 @@
+"""The panel Evaluate: scores, and what holds a model back."""

@@ -1,0 +1,1 @@
+"""What napari's layers say and take."""

@@ -1,0 +1,1 @@
+"""The panel Segment: find the objects of an image layer, look them over, correct them."""

@@ -1,0 +1,256 @@
+"""Correct: buttons and keys that merge, split, delete and accept the objects of a result, the most doubtful first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_discern.errors import BadArgument
+from napari_discern.gui.layers.edits import Corrections
+from napari_discern.gui.layers.planes import Planes, Where
+from napari_discern.gui.layers.source import AID, fly_to
+from napari_discern.gui.widgets.message import Message
+from napari_discern.gui.work.session import Session
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+FRAME = "looked at"
+"""Name of the layer that frames the object flown to."""
+KEYS = {
+    "next": ("N", "&Next to check", "Fly to the object of the lowest score that was not accepted."),
+    "accept": ("A", "&Accept", "The object is right. It is locked from then on, and a lesson for Train."),
+    "merge": ("M", "&Merge", "Merge the object with the one that is clicked next."),
+    "split": ("S", "&Split", "Split the object along a line: press where it begins, let go where it ends."),
+    "delete": ("X", "&Delete", "Delete the object."),
+    "undo": ("Z", "&Undo", "Take the last of these steps back."),
+    "all": ("Shift-A", "Accept a&ll left", "All objects that are there are right: accept them."),
+}
+
+
+class Correct(QWidget):
+    """Buttons, and keys for each while the layer, or one of its planes, is active.
+
+    Signals
+    -------
+    noted : napari Labels layer
+        Of whose objects something was said.
+    """
+
+    noted = Signal(object)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.corrections: Corrections | None = None
+        self._last = 0
+        self._waiting: Callable[..., Any] | None = None
+        self.count, self.message = QLabel(), Message()
+        self._guard_soon = QTimer(self, singleShot=True, interval=0)  # napari tells of paint before it is there
+        self._guard_soon.timeout.connect(self._guard)
+        grid = QGridLayout()
+        self.buttons: dict[str, QPushButton] = {}
+        for place, (name, (key, text, about)) in enumerate(KEYS.items()):
+            button = QPushButton(f"{text} ({key})")
+            button.setToolTip(f"{about} Key: {key}, while the Labels layer is active.")
+            button.clicked.connect(lambda _=False, name=name: self.do(name))
+            grid.addWidget(button, place // 2, place % 2)
+            self.buttons[name] = button
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(grid)
+        layout.addWidget(self.count)
+        layout.addWidget(self.message)
+        self.follow(None)
+
+    def follow(self, layer: Labels | None) -> None:
+        """Work on this layer and its further planes from now on; what was done before cannot be taken back."""
+        self.release()
+        self.corrections = Corrections(Planes.of(layer), self.noted.emit) if layer is not None else None
+        for plane in self._layers:
+            for name, (key, _, _) in KEYS.items():
+                plane.bind_key(key, lambda _, name=name: self.do(name), overwrite=True)
+            for event in (plane.events.paint, plane.events.set_data):  # the second comes with undo and redo as well
+                event.connect(self._painted)
+        for button in self.buttons.values():
+            button.setEnabled(layer is not None)
+        self._tell()
+
+    def release(self) -> None:
+        """Let go of the layers."""
+        self.cancel()
+        for plane in self._layers:
+            for key, _, _ in KEYS.values():
+                plane.bind_key(key, None)
+            for event in (plane.events.paint, plane.events.set_data):
+                event.disconnect(self._painted)
+        self.corrections, self._last = None, 0
+
+    def cancel(self) -> None:
+        """Wait no longer for a click."""
+        if self._waiting is not None:
+            self._forget_click()
+            self.message.say("")
+
+    def do(self, name: str) -> None:
+        """Do what a button or key says; an error is told below the buttons."""
+        try:
+            self._forget_click()
+            self.message.say("")
+            getattr(self, f"_{name}")()
+        except ValueError as error:
+            self.message.blame(error)
+        self._tell()
+
+    def _next(self) -> None:
+        corrections, viewer = self._there(), self.session.viewer
+        order, accepted, planes = corrections.order(), corrections.accepted, corrections.planes
+        start = order.index(self._last) + 1 if self._last in order else 0
+        label = next((i for i in (*order[start:], *order[:start]) if i not in accepted), None)
+        if label is None:
+            self.message.say("All objects are checked.")
+            return
+        self._last = planes.front.selected_label = label
+        layer, where = planes.find(label)
+        fly_to(viewer, layer, [w.mean() for w in where])
+        extent = max(np.ptp(w) + 1 for w in where[-2:]) * abs(float(layer.scale[-1]))
+        camera = viewer.scene.camera
+        camera.zoom = float(np.clip(camera.zoom, 60 / extent, 250 / extent))  # large enough to see, small enough to fit
+        point_out(self.session, layer, where)
+        viewer.layers.selection.active = layer  # where the keys are heard
+        score = float(layer.features.set_index("index")["score"].get(label, np.nan))
+        self.message.say(f"Object {label}, score {score:.2f}")
+
+    def _accept(self) -> None:
+        corrections, label = self._there(), self._chosen()
+        corrections.toggle({label})
+        if label in corrections.accepted:
+            self._next()
+
+    def _all(self) -> None:
+        corrections = self._there()
+        corrections.toggle(corrections.planes.ids() - corrections.accepted)
+
+    def _merge(self) -> None:
+        corrections, label = self._there(), self._chosen()
+        corrections.refuse_locked(label)
+        self.message.say("Click the object that belongs with it.")
+        self._on_click(lambda start, _: corrections.merge(label, self._at(start, label)))
+
+    def _split(self) -> None:
+        corrections, label = self._there(), self._chosen()
+        corrections.refuse_locked(label)
+        self.message.say("Draw a line across the object.")
+        axes = _shown(corrections.planes.front)
+        self._on_click(lambda start, end: corrections.split(label, start, end, axes))
+
+    def _delete(self) -> None:
+        self._there().delete(self._chosen())
+
+    def _undo(self) -> None:
+        self._there().undo()
+
+    @property
+    def _layers(self) -> list[Labels]:
+        return self.corrections.planes.layers if self.corrections is not None else []
+
+    def _there(self) -> Corrections:
+        if self.corrections is not None:
+            self.corrections.planes.leave(self.session.viewer)
+        if self.corrections is None or not self._layers:
+            raise BadArgument("there is no result to correct; find objects first (Segment).")
+        return self.corrections
+
+    def _chosen(self) -> int:
+        planes = self._there().planes
+        label = int(planes.front.selected_label)
+        if not label or not any((np.asarray(layer.data) == label).any() for layer in planes.layers):
+            raise BadArgument("no object is chosen. Press N, or pick one with napari's dropper (key 5 or L).")
+        return label
+
+    def _at(self, point: np.ndarray, but: int) -> int:
+        """The object at a point, another than this one if there are several."""
+        found = self._there().planes.at(tuple(np.round(point).astype(int).tolist()))
+        if not found:
+            raise BadArgument("there is no object at that place; click on one.")
+        return next((label for label in found if label != but), found[0])
+
+    def _on_click(self, use: Callable[[np.ndarray, np.ndarray], object]) -> None:
+        """Take the next click or drag on the layer; the camera stays where it is meanwhile."""
+        active, layers = self.session.viewer.layers.selection.active, self._layers
+        layer = active if active in layers else layers[0]
+
+        def wait(layer: Labels, event: Any) -> Iterator[None]:
+            start = np.asarray(layer.world_to_data(event.position))
+            yield
+            while event.type == "mouse_move":
+                yield
+            end = np.asarray(layer.world_to_data(event.position))
+            self._forget_click()
+            try:
+                use(start, end)
+                self.message.say("")
+            except ValueError as error:
+                self.message.blame(error)
+            self._tell()
+
+        self._before, self._on = layer.mode, layer
+        layer.mode = "pan_zoom"
+        layer.mouse_pan = False
+        layer.mouse_drag_callbacks.append(wait)
+        self._waiting = wait
+
+    def _forget_click(self) -> None:
+        if self._waiting is not None:
+            self._on.mouse_drag_callbacks.remove(self._waiting)
+            self._on.mouse_pan = True
+            self._on.mode = self._before
+        self._waiting = None
+
+    def _painted(self, _: Any) -> None:
+        self._guard_soon.start()
+
+    def _guard(self) -> None:
+        """What was painted over an accepted object, or onto it, is taken back."""
+        if self.corrections is not None and (spoilt := self.corrections.guard()):
+            self.message.say(f"Object {min(spoilt)} was accepted and is locked; choose it and press A to unlock it.")
+
+    def _tell(self) -> None:
+        if self.corrections is None or not self._layers:
+            self.count.setText("")
+            return
+        total = len(self.corrections.planes.front.features)
+        self.count.setText(f"{len(self.corrections.accepted)} of {total} checked")
+
+
+def _shown(layer: Labels) -> tuple[int, int]:
+    """The last two axes that napari shows, which make its picture."""
+    y, x = layer._slice_input.displayed[-2:]
+    return y, x
+
+
+def point_out(session: Session, layer: Labels, where: Where) -> None:
+    """Draw a frame around an object, on a layer of its own."""
+    from napari.layers import Shapes
+
+    viewer = session.viewer
+    axes = list(_shown(layer))
+    low, high = (np.array([f(w) for w in where], float) for f in (np.min, np.max))
+    low[axes], high[axes] = low[axes] - 1.5, high[axes] + 1.5
+    corners = np.tile([float(np.round(w.mean())) for w in where], (4, 1))
+    corners[:, axes[0]] = low[axes[0]], low[axes[0]], high[axes[0]], high[axes[0]]
+    corners[:, axes[1]] = low[axes[1]], high[axes[1]], high[axes[1]], low[axes[1]]
+    if FRAME in viewer.layers and viewer.layers[FRAME].ndim == layer.ndim:
+        frame = viewer.layers[FRAME]
+        frame.scale, frame.translate = layer.scale, layer.translate
+        frame.data = [corners]
+        return
+    shapes = Shapes(
+        [corners], name=FRAME, ndim=layer.ndim, face_color="transparent", edge_color="#ffffff", edge_width=1,
+        scale=layer.scale, translate=layer.translate, metadata={AID: True},
+    )  # fmt: skip
+    session.add(shapes)

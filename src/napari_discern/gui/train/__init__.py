@@ -1,0 +1,1 @@
+"""The panel Train: from lessons to a model of one's own."""

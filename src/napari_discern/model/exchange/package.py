@@ -1,0 +1,310 @@
+"""Package: models in the bioimage.io format, out and in."""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from napari_discern.backbones import Backbone
+from napari_discern.errors import BadArgument, BadFile, BadModel
+from napari_discern.image import Image
+from napari_discern.io.atomic import atomic
+from napari_discern.io.reading import reading
+from napari_discern.model.architecture import Architecture
+from napari_discern.model.card import CARD, Card
+from napari_discern.model.exchange.graph import EXTRA, MOST, exported, output_names
+from napari_discern.model.model import WEIGHTS, Model
+from napari_discern.normalise import Percentile
+
+PAPERS = {
+    "De Brabandere, Neven, Van Gool 2017: Semantic Instance Segmentation with a Discriminative Loss Function":
+        "https://arxiv.org/abs/1708.02551",
+    "Fathi et al. 2017: Semantic Instance Segmentation via Deep Metric Learning": "https://arxiv.org/abs/1703.10277",
+}  # fmt: skip
+SIDE = {2: 256, 3: 64}
+"""Pixels of the sample along each axis, at most, by dimensions."""
+TOLERANCE = 1e-3
+"""How far embeddings and probabilities may lie from those of the sample, on another machine or in another runtime."""
+FITTING = 0.5
+"""Share of the tensors of a backbone that a file must hold to be taken for its weights."""
+
+
+def write_package(
+    model: Model, path: Path, sample: Image, authors: Sequence[str], licence: str = "", overwrite: bool = False
+) -> None:
+    """Write a model as a bioimage.io package (.zip), whole or not at all.
+
+    In it are the network as ONNX with a sample input and its output, and the model's own card and weights, from which
+    `read_package` gets the very same model. What makes objects of the outputs is in the card.
+
+    Parameters
+    ----------
+    sample : Image
+        As the model wants it; its middle is taken as the sample.
+    authors : sequence of str
+        Who made the model, one at least.
+    licence : str
+        SPDX identifier, such as "CC0-1.0"; that of the card where it is empty.
+
+    Raises
+    ------
+    OutputExists
+        If `path` exists and `overwrite` is not set.
+    BadArgument
+        If packages are missing, the sample does not fit the model, or the licence is none that SPDX knows.
+    """
+    if path.suffix != ".zip":
+        raise BadArgument(f"{path} must end in .zip.")
+    if not authors:
+        raise BadArgument("say who made the model (--author NAME, once for each).")
+    pixels = _middle(model, sample)
+    with tempfile.TemporaryDirectory(prefix="napari-discern-") as name:
+        folder = Path(name)
+        program = exported(model)
+        program.save(str(folder / "network.onnx"))
+        saved = model.save(folder / "model")
+        np.save(folder / "sample_input.npy", pixels)
+        for output, values in _outputs(folder / "network.onnx", _linear(saved.card, pixels), saved.card).items():
+            np.save(folder / f"sample_{output}.npy", values)
+        (folder / "README.md").write_text(_readme(saved.card), encoding="utf-8")
+        with atomic(path, overwrite) as temporary:
+            _pack(folder, saved.card, authors, licence, _opset(program), temporary)
+
+
+def read_package(path: Path) -> Model:
+    """Read a model of a bioimage.io package, a zip file or a folder. Nothing in it is executed.
+
+    A package that we wrote gives the model that was written. Of others the weights of the network (ONNX or safetensors)
+    are taken for a backbone, where they fit one of ours by name and shape; heads have random weights, so that such a
+    model must be trained, as `train --model` does.
+
+    Raises
+    ------
+    BadFile
+        If it is no package.
+    BadModel
+        If its weights fit none of our networks, or are kept only in a form that can execute code.
+    """
+    with reading(path), tempfile.TemporaryDirectory(prefix="napari-discern-") as name:
+        if path.is_dir():
+            return _read_folder(path, path)
+        if not zipfile.is_zipfile(path):
+            raise BadFile(f"{path} is no bioimage.io package: it is neither a folder nor a zip file.")
+        folder = Path(name).resolve()
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)  # keeps every file within
+        return _read_folder(folder, path)
+
+
+def _read_folder(folder: Path, where: Path) -> Model:
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    own = next((p.parent for p in files if p.name == CARD and (p.parent / WEIGHTS).is_file()), None)
+    if own is not None:
+        return Model.load(own, "cpu")
+    description = next((p for p in files if p.name in ("rdf.yaml", "bioimageio.yaml")), None)
+    if description is None:
+        raise BadFile(f"{where} is no bioimage.io package: it holds no rdf.yaml.")
+    return _as_backbone(_rdf(description), [p for p in files if p.suffix in (".onnx", ".safetensors")], where)
+
+
+def _rdf(file: Path) -> Mapping[str, Any]:
+    found = _import("yaml").safe_load(file.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or not found.get("inputs"):
+        raise BadFile(f"{file.name} describes no model.")
+    return found
+
+
+def _as_backbone(rdf: Mapping[str, Any], files: Sequence[Path], where: Path) -> Model:
+    """A model whose backbone has the weights of one of these files."""
+    if not files:
+        raise BadModel(
+            f"{where}: no weights as ONNX or safetensors; others can execute code when they are read, and are not. "
+            "Convert them first (bioimageio.core has converters)."
+        )
+    ndim, channels = _axes(rdf["inputs"][0])
+    best = 0.0
+    for file in files:
+        tensors = _tensors(file)
+        for backbone in _backbones():
+            card = Card(
+                name=str(rdf.get("name", where.stem)), licence=str(rdf.get("license", "")),
+                description="Backbone of a bioimage.io model; heads are untrained.",
+                architecture=Architecture(ndim=ndim, channels=channels, backbone=backbone),
+            )  # fmt: skip
+            model = Model.create(card, "cpu")
+            share = _fill(model, tensors)
+            if share >= FITTING:
+                return model
+            best = max(best, share)
+    raise BadModel(
+        f"{where}: its weights fit none of our backbones (the best got {best:.0%} of its tensors). "
+        "Train from scratch, or from a model of the list (napari-discern models)."
+    )
+
+
+def _backbones() -> list[Any]:
+    """Each backbone with its defaults."""
+    return [kind() for kind in get_args(get_args(Backbone)[0])]
+
+
+def _axes(tensor: Mapping[str, Any]) -> tuple[int, int]:
+    """Dimensions and channels of an input, of format 0.4 ("bcyx") and 0.5 (a list of axes)."""
+    axes = tensor.get("axes", "")
+    if isinstance(axes, str):
+        shape = tensor.get("shape")
+        sizes = shape.get("min", []) if isinstance(shape, dict) else shape or []
+        channels = sizes[axes.index("c")] if "c" in axes and len(sizes) == len(axes) else 1
+        return sum(a in "zyx" for a in axes), int(channels)
+    channels = next((len(a.get("channel_names", [1])) for a in axes if a.get("type") == "channel"), 1)
+    return sum(a.get("type") == "space" for a in axes), channels
+
+
+def _tensors(file: Path) -> dict[str, np.ndarray]:
+    """The arrays in a file of weights, by name."""
+    if file.suffix == ".safetensors":
+        from safetensors.numpy import load_file
+
+        return dict(load_file(file))
+    onnx = _import("onnx")
+    program = onnx.load(str(file), load_external_data=False)
+    kept = [t for t in program.graph.initializer if not t.external_data]
+    return {t.name: np.array(onnx.numpy_helper.to_array(t)) for t in kept}
+
+
+def _fill(model: Model, tensors: Mapping[str, np.ndarray]) -> float:
+    """Give the backbone the tensors that end in a name of its own and have its shape; the share that did."""
+    import torch
+
+    own = model.network.backbone.state_dict()
+    by_end: dict[str, np.ndarray] = {}
+    for name, values in tensors.items():
+        parts = name.split(".")
+        for k in range(len(parts)):
+            by_end.setdefault(".".join(parts[k:]), values)
+    fitting = {
+        name: torch.from_numpy(by_end[name].copy())
+        for name, value in own.items()
+        if name in by_end and by_end[name].shape == tuple(value.shape)
+    }
+    model.network.backbone.load_state_dict({**own, **fitting})
+    return len(fitting) / max(1, len(own))
+
+
+def _import(name: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise BadArgument(f"this takes packages that are not installed ({error}): {EXTRA}") from error
+
+
+def _middle(model: Model, sample: Image) -> np.ndarray:
+    """The middle of an image, float32 (1, C, \\*S), sides being multiples of what the network computes on."""
+    a = model.card.architecture
+    model.check(sample.channels, len(sample.spatial_axes))
+    sides = [min(n, SIDE[a.ndim]) // m * m for n, m in zip(sample.spatial_shape, a.multiples, strict=True)]
+    if any(n < 2 * m for n, m in zip(sides, a.multiples, strict=True)):
+        least = " x ".join(str(2 * m) for m in a.multiples)
+        raise BadArgument(f"the sample {sample.name} must be {least} pixels large at least.")
+    box = [slice((n - s) // 2, (n - s) // 2 + s) for n, s in zip(sample.spatial_shape, sides, strict=True)]
+    return np.ascontiguousarray(sample.read(box)[None], np.float32)
+
+
+def _linear(card: Card, pixels: np.ndarray) -> np.ndarray:
+    """The pixels as the graph wants them: linear, without what is in the graph itself."""
+    normalise = card.settings.normalise
+    if isinstance(normalise, Percentile):
+        normalise = normalise.model_copy(update={"cofactor": 0.0})
+    axes = "c" + "zyx"[-card.architecture.ndim :]
+    return normalise(Image(pixels[0], axes, name="sample"))(pixels[0])[None]
+
+
+def _outputs(file: Path, image: np.ndarray, card: Card) -> dict[str, np.ndarray]:
+    session = _import("onnxruntime").InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    return dict(zip(output_names(card), session.run(None, {"image": image}), strict=True))
+
+
+def _opset(program: Any) -> int:
+    return int(program.model.opset_imports[""])
+
+
+def _readme(card: Card) -> str:
+    text = io.StringIO()
+    text.write(f"# {card.name}\n\n{card.description}\n\nTrained on: {card.data or 'not said'}\n\n")
+    text.write(f"Objects are about {card.object_size:.0f} px across. Scores: {card.scores or 'none'}\n\n")
+    text.write(
+        "The network gives a point of an embedding for each pixel, near for pixels of one object and far for those of "
+        "different ones, and the probability of background and objects. napari-discern makes objects of them; its "
+        "settings are in card.json, its weights in weights.safetensors.\n\n# Validation\n\n"
+        "Compare labels with `napari-discern evaluate`.\n"
+    )
+    return text.getvalue()
+
+
+def _spdx(card: Card, asked: str) -> str:
+    """The licence as SPDX has it: of the card the first words."""
+    return asked or re.split(r"[;,]", card.licence)[0].strip().replace(" ", "-")
+
+
+def _pack(folder: Path, card: Card, authors: Sequence[str], licence: str, opset: int, path: Path) -> None:
+    """Describe the files of a folder, and pack them."""
+    spec, v = _import("bioimageio.spec"), _import("bioimageio.spec.model.v0_5")
+    try:
+        with spec.ValidationContext(root=folder, perform_io_checks=True):
+            described = v.ModelDescr(
+                name=f"napari-discern {card.name}",
+                description=(card.description or card.name)[:1024],
+                authors=[v.Author(name=name) for name in authors],
+                cite=[v.CiteEntry(text=text, url=url) for text, url in PAPERS.items()],
+                license=_spdx(card, licence),
+                documentation=v.FileDescr(source=folder / "README.md"),
+                attachments=[v.FileDescr(source=folder / "model" / name) for name in (CARD, WEIGHTS)],
+                tags=["instance-segmentation", "embedding", "napari-discern", f"{card.architecture.ndim}d"],
+                inputs=[_input(v, folder, card)],
+                outputs=[_output(v, folder, card, *named) for named in output_names(card).items()],
+                weights=v.WeightsDescr(
+                    onnx=v.OnnxWeightsDescr(source=folder / "network.onnx", opset_version=opset)
+                ),
+                config=v.Config(bioimageio=v.BioimageioConfig(reproducibility_tolerance=[
+                    v.ReproducibilityTolerance(relative_tolerance=TOLERANCE, absolute_tolerance=TOLERANCE)
+                ])),
+            )  # fmt: skip
+        spec.save_bioimageio_package(described, output_path=path)
+    except ValueError as error:
+        raise BadArgument(f"model {card.name!r} cannot be described in the bioimage.io format: {error}") from error
+
+
+def _input(v: Any, folder: Path, card: Card) -> Any:
+    a = card.architecture
+    names = tuple("zyx"[-a.ndim :])
+    if isinstance(n := card.settings.normalise, Percentile):
+        kwargs = v.ScaleRangeKwargs(axes=names, min_percentile=n.low, max_percentile=n.high)
+        step = v.ScaleRangeDescr(kwargs=kwargs)
+    else:
+        step = v.ZeroMeanUnitVarianceDescr(kwargs=v.ZeroMeanUnitVarianceKwargs(axes=names))
+    sizes = [v.ParameterizedSize(min=2 * m, step=m) for m in a.multiples]
+    return v.InputTensorDescr(
+        id="image", description=f"Image; sides up to {MOST} steps.",
+        axes=[v.BatchAxis(), v.ChannelAxis(channel_names=[f"channel{k}" for k in range(a.channels)]),
+              *(v.SpaceInputAxis(id=name, size=size) for name, size in zip(names, sizes, strict=True))],
+        test_tensor=v.FileDescr(source=folder / "sample_input.npy"),
+        data=v.IntervalOrRatioDataDescr(type="float32"), preprocessing=[step],
+    )  # fmt: skip
+
+
+def _output(v: Any, folder: Path, card: Card, name: str, channels: Sequence[str]) -> Any:
+    axes = [v.SpaceOutputAxis(id=axis, size=v.SizeReference(tensor_id="image", axis_id=axis))
+            for axis in "zyx"[-card.architecture.ndim :]]  # fmt: skip
+    return v.OutputTensorDescr(
+        id=name, description=f"{name}, see README.md",
+        axes=[v.BatchAxis(), v.ChannelAxis(channel_names=list(channels)), *axes],
+        test_tensor=v.FileDescr(source=folder / f"sample_{name}.npy"), data=v.IntervalOrRatioDataDescr(type="float32"),
+    )  # fmt: skip
