@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_origin
 
 import numpy as np
 import torch
+from hypothesis import strategies as st
 from scipy import ndimage
 from torch import Tensor, nn
 
@@ -19,6 +20,7 @@ from napari_discern.instances import Instances
 from napari_discern.model import Architecture, Card, Model, Settings
 from napari_discern.model.network import Output
 from napari_discern.normalise import Percentile
+from napari_discern.params import Leaf
 
 LINEAR = Percentile(low=0, high=100, cofactor=0)
 """Keeps the ratios of intensities: 0 stays 0 and the brightest pixel becomes 1."""
@@ -116,3 +118,23 @@ class Bright:
         labels = np.asarray(ndimage.label(patch[0] > self.threshold)[0], np.uint32)
         number = int(labels.max(initial=0))
         return labels[None], {name: np.ones(number) for name in ("score", "spread", "gap")}
+
+
+def values_of(leaf: Leaf) -> st.SearchStrategy[Any]:
+    """Values within the bounds of a field."""
+    bounds = leaf.bounds
+    low, high = bounds.get("ge", bounds.get("gt", 0)), bounds.get("le", bounds.get("lt", 1e6))
+    step = bounds.get("multiple_of", 1)
+    pattern = next((m.pattern for m in leaf.field.metadata if hasattr(m, "pattern")), None)
+    free = st.text(st.characters(min_codepoint=33, max_codepoint=1000), min_size=1).filter(lambda t: t[0] != "-")
+    numbers = {
+        int: st.integers(-(-low // step), (int(high) - ("lt" in bounds)) // step).map(lambda n: int(n * step)),
+        float: st.floats(low, high, exclude_min="gt" in bounds, exclude_max="lt" in bounds),
+        str: st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii")) if pattern else free,
+        bool: st.booleans(),
+        type(None): st.none(),
+    }
+    if get_origin(leaf.types[0]) is tuple:
+        return st.lists(st.floats(0.1, 4), min_size=1, max_size=3).map(tuple)
+    kinds = [numbers[kind] for kind in leaf.types if get_origin(kind) is not Literal]
+    return st.one_of(*kinds, *([st.sampled_from(list(leaf.choices.values()))] if leaf.choices else []))

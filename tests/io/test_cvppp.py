@@ -16,7 +16,7 @@ from napari_discern.errors import BadFile
 from napari_discern.io import cvppp
 from napari_discern.synthetic import Rosette
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from napari_discern.clustering import CentreThreshold, MeanShift, mean_shift, ne
 from napari_discern.clustering.nearest import average
 from napari_discern.errors import BadArgument
 
-SPEC = importlib.util.spec_from_file_location("literal", Path(__file__).parent.parent / "benchmarks" / "literal.py")
+SPEC = importlib.util.spec_from_file_location("literal", Path(__file__).parents[2] / "benchmarks" / "literal.py")
 literal = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(literal)
 

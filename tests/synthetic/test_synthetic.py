@@ -414,7 +414,7 @@ def test_shot_noise_grows_with_the_light() -> None:
 
 # -- the samples in the repository -----------------------------------------------------------------------------
 
-SAMPLE_DATA = Path(__file__).parent.parent / "sample_data"
+SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
 
 
 def load_script() -> ModuleType:

@@ -18,7 +18,7 @@ from napari_discern.clustering import SeedMap, Seeds, seeds
 from napari_discern.clustering.seeds import pick
 from napari_discern.errors import BadArgument
 
-SPEC = importlib.util.spec_from_file_location("literal", Path(__file__).parent.parent / "benchmarks" / "literal.py")
+SPEC = importlib.util.spec_from_file_location("literal", Path(__file__).parents[2] / "benchmarks" / "literal.py")
 literal = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(literal)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
-from test_flags import values_of
+from stubs import values_of
 
 from napari_discern.errors import BadArgument
 from napari_discern.gui.widgets.form import Form, OrWord, tooltip

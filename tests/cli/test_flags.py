@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
+from stubs import values_of
 
 from napari_discern.cli import flags
 from napari_discern.errors import BadArgument
@@ -54,26 +55,6 @@ def parse(params: type[Params], words: list[str]) -> dict[str, Any]:
 
 def pen(*words: str, low: dict[str, Any] | None = None) -> Pen:
     return flags.build(Pen, ("Pen", Pen().model_dump()), ("pen.toml", low or {}), ("", parse(Pen, list(words))))
-
-
-def values_of(leaf: flags.Leaf) -> st.SearchStrategy[Any]:
-    """Values within the bounds of a field."""
-    bounds = leaf.bounds
-    low, high = bounds.get("ge", bounds.get("gt", 0)), bounds.get("le", bounds.get("lt", 1e6))
-    step = bounds.get("multiple_of", 1)
-    pattern = next((m.pattern for m in leaf.field.metadata if hasattr(m, "pattern")), None)
-    free = st.text(st.characters(min_codepoint=33, max_codepoint=1000), min_size=1).filter(lambda t: t[0] != "-")
-    numbers = {
-        int: st.integers(-(-low // step), (int(high) - ("lt" in bounds)) // step).map(lambda n: int(n * step)),
-        float: st.floats(low, high, exclude_min="gt" in bounds, exclude_max="lt" in bounds),
-        str: st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii")) if pattern else free,
-        bool: st.booleans(),
-        type(None): st.none(),
-    }
-    if get_origin(leaf.types[0]) is tuple:
-        return st.lists(st.floats(0.1, 4), min_size=1, max_size=3).map(tuple)
-    kinds = [numbers[kind] for kind in leaf.types if get_origin(kind) is not Literal]
-    return st.one_of(*kinds, *([st.sampled_from(list(leaf.choices.values()))] if leaf.choices else []))
 
 
 def words_of(leaf: flags.Leaf, value: Any) -> list[str]:
