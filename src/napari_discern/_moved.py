@@ -17,7 +17,7 @@ MOVED = {
     "device": "model.device",
     "exchange": "model.exchange",
     "fields": "params",
-    "learning": "training.train",
+    "learning": "training.learning",
     "loop": "training.loop",
     "network": "model.network",
     "oracle": "evaluation.oracle",

@@ -41,7 +41,7 @@ def test_a_stopped_training_goes_on_where_it_was(tmp_path):
 
 
 def test_optimiser_and_average_come_back(tmp_path, monkeypatch):
-    from napari_discern.training import train as learning
+    from napari_discern.training import learning
 
     training, loops = Training(steps=6, **QUICK), []
     start = learning.Loop.start

@@ -1,8 +1,8 @@
 """Evaluation: what a model or a folder of results is worth, and what holds it back."""
 
-from napari_discern.evaluation.evaluate import draw_worst, evaluate, evaluate_model
 from napari_discern.evaluation.oracle import ROWS, oracle, verdict
 from napari_discern.evaluation.proposals import ProposalScores, detections, score_proposals
+from napari_discern.evaluation.scores import draw_worst, evaluate, evaluate_model
 from napari_discern.evaluation.windows import Window, cut_window
 
 __all__ = [

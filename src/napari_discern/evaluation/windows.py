@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from napari_discern.errors import BadArgument
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.normalise import Scaling
@@ -28,7 +29,13 @@ def cut_window(image: Image, truth: Instances, scaling: Scaling, side: Mapping[i
     """The middle of an image, `side` pixels along each axis by its dimensions, or all of a smaller one.
 
     Where not all is known, a part around an object.
+
+    Raises
+    ------
+    BadArgument
+        If the labels are of another size than the image.
     """
+    require_one_size(image, truth)
     shape = image.spatial_shape
     sides, middle = [min(n, side[len(shape)]) for n in shape], [n // 2 for n in shape]
     if truth.known is not None and truth.n:
@@ -37,3 +44,18 @@ def cut_window(image: Image, truth: Instances, scaling: Scaling, side: Mapping[i
     start = [int(np.clip(m - s // 2, 0, n - s)) for m, s, n in zip(middle, sides, shape, strict=True)]
     region = tuple(slice(a, a + s) for a, s in zip(start, sides, strict=True))
     return Window(scaling(image.read(region)), truth.crop(region))
+
+
+def require_one_size(image: Image, truth: Instances) -> None:
+    """Refuse labels of another size than their image.
+
+    Raises
+    ------
+    BadArgument
+        If they differ.
+    """
+    if image.spatial_shape != truth.shape:
+        raise BadArgument(
+            f"{image.name}: the image is {image.spatial_shape} and its labels are {truth.shape} pixels along "
+            f"{image.spatial_axes}; they must be of one size."
+        )

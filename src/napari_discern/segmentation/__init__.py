@@ -1,7 +1,6 @@
 """Segmentation: from images to their objects, by a recipe."""
 
-from napari_discern.segmentation.recipe import Recipe, check_weights, recipe_for
-from napari_discern.segmentation.segment import (
+from napari_discern.segmentation.one import (
     Measures,
     Patches,
     all_sizes,
@@ -11,6 +10,7 @@ from napari_discern.segmentation.segment import (
     segment,
     set_up,
 )
+from napari_discern.segmentation.recipe import Recipe, check_weights, recipe_for
 
 __all__ = [
     "Measures",

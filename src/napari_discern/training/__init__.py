@@ -2,9 +2,9 @@
 
 from napari_discern.training.auto import fitted_card, object_size, stride_for
 from napari_discern.training.crops import Augmentation, Example, Sampler
+from napari_discern.training.learning import BEST, LAST, Labelled, set_aside, train
 from napari_discern.training.loop import Loop, crop_size
 from napari_discern.training.parameters import METHODS, Training
-from napari_discern.training.train import BEST, LAST, Labelled, set_aside, train
 from napari_discern.training.tuning import choose, mean_score
 
 __all__ = [

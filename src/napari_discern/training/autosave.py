@@ -14,8 +14,8 @@ from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.io.atomic import atomic
 from napari_discern.model import Model, zoo
+from napari_discern.training.learning import BEST, LAST, Labelled
 from napari_discern.training.parameters import Training
-from napari_discern.training.train import BEST, LAST, Labelled
 
 PLAN, LEARN, CHECK = "plan.json", "learn-", "check-"
 

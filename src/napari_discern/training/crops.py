@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from napari_discern.errors import BadArgument
+from napari_discern.evaluation.windows import require_one_size
 from napari_discern.image import Image
 from napari_discern.instances import UNKNOWN, Instances, stack_objects
 from napari_discern.lazy import LazyModule
@@ -86,11 +87,7 @@ class Example:
     classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.image.spatial_shape != self.truth.shape:
-            raise BadArgument(
-                f"{self.image.name}: the image is {self.image.spatial_shape} and its labels are {self.truth.shape} "
-                f"pixels along {self.image.spatial_axes}; they must be of one size."
-            )
+        require_one_size(self.image, self.truth)
 
     @cached_property
     def targets(self) -> np.ndarray:

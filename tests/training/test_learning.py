@@ -37,6 +37,7 @@ from napari_discern.training import (
     Training,
     crop_size,
     fitted_card,
+    learning,
     loop,
     mean_score,
     object_size,
@@ -44,7 +45,6 @@ from napari_discern.training import (
     train,
     tuning,
 )
-from napari_discern.training import train as learning
 from napari_discern.training.tuning import windows
 
 
