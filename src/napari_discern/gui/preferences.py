@@ -6,6 +6,7 @@ import json
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from napari_discern.errors import BadFile
@@ -66,5 +67,5 @@ def remember(kind: str, **choices: Any) -> None:
         temporary.write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
 
 
-def _file() -> Any:
+def _file() -> Path:
     return zoo.own_models().parent / "remembered.json"

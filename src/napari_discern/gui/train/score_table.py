@@ -9,7 +9,7 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 from qtpy.QtWidgets import QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
-from napari_discern.gui.layers.source import AID
+from napari_discern.gui.layers.overlays import OVERLAY
 from napari_discern.gui.train.fine_tuning import Looked
 from napari_discern.gui.work.session import Session
 from napari_discern.metrics import matching
@@ -57,7 +57,7 @@ class Outcome(QWidget):
             return
         name, window, found = self.looked.worst
         partners = matching(found, window.truth, 0.5)
-        aid: dict[str, Any] = {"metadata": {AID: True}}
+        aid: dict[str, Any] = {"metadata": {OVERLAY: True}}
         rgb = window.patch.shape[0] == 3
         pixels = np.moveaxis(window.patch, 0, -1).clip(0, 1) if rgb else window.patch.mean(axis=0)
         self.session.add(ImageLayer(pixels, rgb=rgb, name=f"{name} (worst)", **aid))
