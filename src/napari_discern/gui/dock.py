@@ -33,7 +33,7 @@ class Dock(QWidget):
         self.segment = SegmentPanel(self.shared)
         self.explore = ExplorePanel(self.shared, self.segment.run_in_view)
         self.train = TrainPanel(self.session, self.shared.models)
-        self.evaluate, self.batch = EvaluatePanel(self.shared), BatchPanel(self.session, self.segment)
+        self.evaluate, self.batch = EvaluatePanel(self.shared), BatchPanel(self.shared, self.segment.recipe)
         self.tabs = QTabWidget()
         for panel, title in zip(self._panels, ("Segment", "Explore", "Train", "Evaluate", "Batch"), strict=True):
             self.tabs.addTab(_Scrolling(panel), title)

@@ -25,16 +25,7 @@ DONE = (ActionType.ADDED, ActionType.REMOVED, ActionType.CHANGED)
 
 
 class Growing(QWidget):
-    """Changes the objects of the last result, where each pixel is but one object's.
-
-    Parameters
-    ----------
-    shared : Shared
-    overlays : Overlays
-        Where the points, and what grows, are shown.
-    message : Message
-        Where it is said what has come of it.
-    """
+    """Changes the objects of the last result, where each pixel is but one object's."""
 
     def __init__(self, shared: Shared, overlays: Overlays, message: Message) -> None:
         super().__init__()

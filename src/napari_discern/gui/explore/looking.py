@@ -25,16 +25,7 @@ BLOCK = 64
 
 
 class Looking(QWidget):
-    """What to show of the embedding, on layers; the points are drawn on `scatter`, which lies elsewhere.
-
-    Parameters
-    ----------
-    shared : Shared
-    overlays : Overlays
-        Where layers are shown.
-    message : Message
-        Where it is said what is seen.
-    """
+    """What to show of the embedding, on layers; the points are drawn on `scatter`, which lies elsewhere."""
 
     def __init__(self, shared: Shared, overlays: Overlays, message: Message) -> None:
         super().__init__()

@@ -46,7 +46,7 @@ class ExplorePanel(QWidget):
         self.kept.setShortcut("Return")
         about = QLabel("Works on the last result, where it fits in one tile.", wordWrap=True)
         parts = (self.looking, self.growing, self.proposing, self.kept, self.message, self.looking.scatter)
-        stack(self, about, self.look, *parts)
+        stack(self, about, self.look, *parts).addStretch()
         shared.shown.connect(self._maybe_refresh)
         self._mouse = {
             self._hover: self.viewer.mouse_move_callbacks,

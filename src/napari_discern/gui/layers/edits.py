@@ -191,15 +191,8 @@ class ObjectEdits:
                 layer.data[where] = label
                 spoilt.add(label)
         chosen = self.planes.front.selected_label if self.planes.layers else 0
-        if chosen in self._locked:
-            there, where = self._locked[chosen]
-            for layer in self.planes.layers:
-                more = np.asarray(layer.data) == chosen
-                if layer is there:
-                    more[where] = False
-                if more.any():
-                    layer.data[more] = 0
-                    spoilt.add(chosen)
+        if chosen in self._locked and _cut_back(self.planes, chosen, *self._locked[chosen]):
+            spoilt.add(chosen)
         for layer in self.planes.layers if spoilt else ():
             layer.refresh()
         return spoilt
@@ -243,6 +236,18 @@ class ObjectEdits:
 def retable(planes: Planes) -> None:
     """Bring the table of a result to the objects that are there: those gone leave it, new ones come with their area."""
     _show(planes, _table(planes))
+
+
+def _cut_back(planes: Planes, label: int, there: Labels, where: Pixels) -> bool:
+    """Take an object's label from all but these pixels of one layer; whether there were others."""
+    grown = False
+    for layer in planes.layers:
+        more = np.asarray(layer.data) == label
+        if layer is there:
+            more[where] = False
+        if more.any():
+            layer.data[more], grown = 0, True
+    return grown
 
 
 def _table(planes: Planes, changed: Collection[int] = ()) -> DataFrame:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 from napari.layers import Image as ImageLayer
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QWidget
 
-from napari_discern.errors import BadArgument
+from napari_discern.errors import BadArgument, DiscernError
 from napari_discern.gui.layers.look import Look, guess
 from napari_discern.gui.layers.source import Extent, LayerSource, region_text, selected_with
 from napari_discern.gui.preferences import recall
-from napari_discern.gui.segment.model_box import ModelBox
-from napari_discern.gui.widgets.choices import LayerBox
+from napari_discern.gui.widgets.choices import LayerBox, NarrowBox
 from napari_discern.gui.widgets.form import Form
 from napari_discern.gui.widgets.layout import button, stack, tipped
+from napari_discern.gui.work.models import Models
 from napari_discern.gui.work.shared import Shared
 from napari_discern.segmentation import Recipe
 
@@ -124,11 +125,49 @@ class Choosing(QWidget):
         self.reason.setText(look.words + verdict)
 
     def _make_samples(self) -> QWidget:
-        samples = QWidget()
-        row = QHBoxLayout(samples)
-        row.setContentsMargins(0, 0, 0, 0)
-        for key, text in SAMPLES.items():
-            opened = button(text, "Open this synthetic sample. All of them: File > Open Sample > Discern.")
-            opened.clicked.connect(lambda _=False, key=key: self.viewer.open_sample("napari-discern", key))
-            row.addWidget(opened)
+        samples, tip = QWidget(), "Open this synthetic sample. All of them: File > Open Sample > Discern."
+        buttons = {key: button(text, tip) for key, text in SAMPLES.items()}
+        for key, one in buttons.items():
+            one.clicked.connect(lambda _=False, key=key: self.viewer.open_sample("napari-discern", key))
+        stack(samples, tuple(buttons.values()), bare=True)
         return samples
+
+
+class ModelBox(NarrowBox):
+    """Shows which model is picked, and picks another."""
+
+    OTHER = "Other model folder…"
+
+    def __init__(self, models: Models, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.models = models
+        self._fill()
+        models.listed.connect(self._fill)
+        models.picked.connect(self._follow)
+        self.currentIndexChanged.connect(lambda _: models.pick(self.currentData()))
+        self.activated.connect(self._maybe_browse)
+
+    def _fill(self) -> None:
+        self.blockSignals(True)
+        self.clear()
+        for name, card in self.models.cards.items():
+            self.addItem(self.models.title_of(name), name)
+            self.setItemData(self.count() - 1, card.description or name, 3)  # Qt.ToolTipRole
+        self.addItem(self.OTHER)
+        self._follow()
+        self.blockSignals(False)
+
+    def _follow(self) -> None:
+        self.setCurrentIndex(self.findData(self.models.name))
+
+    def _maybe_browse(self, index: int) -> None:
+        if self.itemText(index) != self.OTHER:
+            return
+        folder = QFileDialog.getExistingDirectory(self, "Folder of a model (it holds card.json)")
+        try:
+            if folder:
+                self.models.add(Path(folder))
+        except DiscernError as error:
+            self.models.broken[folder] = str(error)
+            self.models.picked.emit(self.models.name)
+        self._follow()

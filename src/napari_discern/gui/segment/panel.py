@@ -45,8 +45,8 @@ class SegmentPanel(QWidget):
         self.shared, self.session, self.model = shared, shared.session, shared.models
         self.choosing = Choosing(shared)
         self.image, self.where, self.size = self.choosing.image, self.choosing.where, self.choosing.size
-        self.find = button("&Find objects", "Find the objects and put them on a Labels layer. Layers changed by hand "
-                           "are kept.", self.run)  # fmt: skip
+        tip = "Find the objects and put them on a Labels layer. Layers changed by hand are kept."
+        self.find = button("&Find objects", tip, self.run)
         self.stop = button("Stop", "Stop what runs (Esc). Nothing is changed.")
         self.runner, self.sliders = Runner(self.session.work, "Find objects", self.find, self.stop), Sliders()
         self.message = self.runner.message
@@ -57,12 +57,14 @@ class SegmentPanel(QWidget):
         self.live = Latest(self)
         self.rest = QTimer(self, singleShot=True, interval=REST)
         self.rest.timeout.connect(lambda: self._cluster(measured=True))
-        about = fold("About this model", "What the model is for, what it found in a picture, its scores and its "
-                     "licence.", self.about)  # fmt: skip
-        options = fold("Options", "Tiles, device and what else a run is set to; the defaults do for most images.",
-                       self.form.widget.native)  # fmt: skip
-        stack(self, self.choosing, self.runner, self.sliders, self.reset, self.classes, self.review, self.copy, about,
-              options)  # fmt: skip
+        about_tip = "What the model is for, what it found in a picture, its scores and its licence."
+        options_tip = "Tiles, device and what else a run is set to; the defaults do for most images."
+        folds = (
+            fold("About this model", about_tip, self.about),
+            fold("Options", options_tip, self.form.widget.native),
+        )
+        results = (self.reset, self.classes, self.review, self.copy)
+        stack(self, self.choosing, self.runner, self.sliders, *results, *folds).addStretch()
         self.runner.ended.connect(self._ended)
         self.model.picked.connect(self._model_picked)
         self.sliders.moved.connect(self._slid)

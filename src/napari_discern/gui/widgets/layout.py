@@ -42,7 +42,7 @@ def fold(title: str, tip: str, content: QWidget) -> QCollapsible:
     return made
 
 
-def stack(owner: QWidget, *parts: Part, bare: bool = False) -> None:
+def stack(owner: QWidget, *parts: Part, bare: bool = False) -> QVBoxLayout:
     """Lay out the parts of a widget from top to bottom; without margins where it is itself a part of another."""
     layout = QVBoxLayout(owner)
     if bare:
@@ -55,5 +55,4 @@ def stack(owner: QWidget, *parts: Part, bare: bool = False) -> None:
         for row in part:
             inner.addRow(*row) if isinstance(part, list) else inner.addWidget(row)
         layout.addLayout(inner)
-    if not bare:
-        layout.addStretch()
+    return layout

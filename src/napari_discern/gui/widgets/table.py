@@ -8,12 +8,21 @@ from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 
 class Table(QTableWidget):
-    """Columns with titles that share its width; of rows nothing can be changed."""
+    """Columns with titles; of rows nothing can be changed.
 
-    def __init__(self, *titles: str) -> None:
+    Parameters
+    ----------
+    wide : int, optional
+        The column that gets what the others do not need of the width; without, all share it.
+    """
+
+    def __init__(self, *titles: str, wide: int | None = None) -> None:
         super().__init__(0, len(titles))
         self.setHorizontalHeaderLabels(titles)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header, modes = self.horizontalHeader(), QHeaderView.ResizeMode
+        header.setSectionResizeMode(modes.Stretch if wide is None else modes.ResizeToContents)
+        if wide is not None:
+            header.setSectionResizeMode(wide, modes.Stretch)
         self.verticalHeader().hide()
         self.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
