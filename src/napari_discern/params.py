@@ -86,7 +86,7 @@ class Leaf:
     field : FieldInfo
         Its type, bounds and description.
     default : any
-        Its value where nothing is said; `PydanticUndefined` if it must be given.
+        Its value where nothing is said; "" if it must be given.
     about : str
         What it is; of a `kind`, what the family is.
     member : str
@@ -129,7 +129,7 @@ def leaves(params: type[Params], at: Params | None = None, family: Leaf | None =
     """
     for name, field in params.model_fields.items():
         is_kind = family is not None and name == "kind"
-        value = getattr(at, name, "" if is_kind else field.default)
+        value = getattr(at, name, "" if is_kind or field.is_required() else field.default)
         about = family.about if family and is_kind else field.description or ""
         path = (*family.path, name) if family else (name,)
         nested = [t for t in _alternatives(field.annotation) if isinstance(t, type) and issubclass(t, Params)]
