@@ -121,6 +121,12 @@ class Leaf:
         marks = [*self.field.metadata, *_marks(self.field.annotation)]
         return {key: getattr(mark, key) for mark in marks for key in BOUNDS if hasattr(mark, key)}
 
+    @property
+    def facts(self) -> list[str]:
+        """Its unit and its bounds in words."""
+        unit = [f"in {self.unit}"] if self.unit else []
+        return [*unit, *(f"{BOUNDS[key]} {value:g}" for key, value in self.bounds.items())]
+
 
 def leaves(params: type[Params], at: Params | None = None, family: Leaf | None = None) -> Iterator[Leaf]:
     """Every leaf of a Params class; of a family those of all members.

@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar, get_origin
 from pydantic import ValidationError
 
 from napari_discern.errors import BadArgument
-from napari_discern.params import BOUNDS, Leaf, Params, Values, leaves, merge
+from napari_discern.params import Leaf, Params, Values, leaves, merge
 
 P = TypeVar("P", bound=Params)
 MARK = "params."
@@ -117,11 +117,9 @@ def _help(found: list[Leaf]) -> str:
 
 
 def _facts(leaf: Leaf) -> str:
-    is_kind, unit = leaf.path[-1] == "kind", [f"in {leaf.unit}"] if leaf.unit else []
-    bounds = [f"{BOUNDS[key]} {value:g}" for key, value in leaf.bounds.items()]
     default = [] if leaf.default == "" else [f"default {'none' if leaf.default is None else leaf.default}"]
-    facts = ", ".join([*unit, *bounds, *default])
-    return facts if is_kind or not leaf.member else f"{leaf.member}: {facts}".removesuffix(": ")
+    facts = ", ".join([*leaf.facts, *default])
+    return facts if leaf.path[-1] == "kind" or not leaf.member else f"{leaf.member}: {facts}".removesuffix(": ")
 
 
 def _explain(error: ValidationError, values: Values, layers: tuple[tuple[str, Values], ...]) -> str:
