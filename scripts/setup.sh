@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make .venv ready: system libraries, a Python environment, this project in it. Run it as often as you like.
 #
-#   sh scripts/setup.sh                      with a Python 3.11 to 3.14 found in PATH
+#   sh scripts/setup.sh                      with a Python 3.11 to 3.13 found in PATH
 #   PYTHON=/path/to/python sh scripts/setup.sh
 set -eu
 cd "$(dirname "$0")/.."
@@ -29,8 +29,8 @@ needs='
 libraries=$(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null || true)
 
 find_python() {
-    for name in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
-        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then
+    for name in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
             echo "$name"
             return
         fi
@@ -82,7 +82,7 @@ if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ] || ! .venv/bin/python
     rm -f "$stamp"
     if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
         python=$(find_python)
-        [ -n "$python" ] || stop "no Python 3.11 to 3.14 in PATH. Install one, or name it: PYTHON=... sh scripts/setup.sh"
+        [ -n "$python" ] || stop "no Python 3.11 to 3.13 in PATH. Install one, or name it: PYTHON=... sh scripts/setup.sh"
         say "creating .venv with $("$python" --version)"
         "$python" -m venv --clear .venv || stop "Python has no working venv module; on Debian: apt-get install python3-venv"
     fi

@@ -86,7 +86,7 @@ class Leaf:
     field : FieldInfo
         Its type, bounds and description.
     default : any
-        Its value where nothing is said; `PydanticUndefined` if it must be given.
+        Its value where nothing is said; "" if it must be given.
     about : str
         What it is; of a `kind`, what the family is.
     member : str
@@ -121,6 +121,12 @@ class Leaf:
         marks = [*self.field.metadata, *_marks(self.field.annotation)]
         return {key: getattr(mark, key) for mark in marks for key in BOUNDS if hasattr(mark, key)}
 
+    @property
+    def facts(self) -> list[str]:
+        """Its unit and its bounds in words."""
+        unit = [f"in {self.unit}"] if self.unit else []
+        return [*unit, *(f"{BOUNDS[key]} {value:g}" for key, value in self.bounds.items())]
+
 
 def leaves(params: type[Params], at: Params | None = None, family: Leaf | None = None) -> Iterator[Leaf]:
     """Every leaf of a Params class; of a family those of all members.
@@ -129,7 +135,7 @@ def leaves(params: type[Params], at: Params | None = None, family: Leaf | None =
     """
     for name, field in params.model_fields.items():
         is_kind = family is not None and name == "kind"
-        value = getattr(at, name, "" if is_kind else field.default)
+        value = getattr(at, name, "" if is_kind or field.is_required() else field.default)
         about = family.about if family and is_kind else field.description or ""
         path = (*family.path, name) if family else (name,)
         nested = [t for t in _alternatives(field.annotation) if isinstance(t, type) and issubclass(t, Params)]

@@ -2,6 +2,11 @@
 
 A field `bandwidth` of the nested parameters `cluster` is set by ``--cluster.bandwidth``. Where `cluster` is a family
 the flags of all its members are there, and ``--cluster.kind`` says which member is meant.
+
+pydantic-settings 2.16 was tried in its place, on `Recipe` and `Training`. Of a field that two members share it explains
+one member's only, of a `kind` nothing, and no unit or bound. It takes ``--loss.norm 1`` for text and refuses it, and
+``--cluster.bandwidth`` as well where no kind is named with it, for it lays one source over another without knowing of
+kinds. Its errors name neither flag nor file. It is quick enough, at 24 ms to load.
 """
 
 from __future__ import annotations
@@ -12,10 +17,9 @@ from types import NoneType
 from typing import Any, Literal, TypeVar, get_origin
 
 from pydantic import ValidationError
-from pydantic_core import PydanticUndefined
 
 from napari_discern.errors import BadArgument
-from napari_discern.params import BOUNDS, Leaf, Params, Values, leaves, merge
+from napari_discern.params import Leaf, Params, Values, leaves, merge
 
 P = TypeVar("P", bound=Params)
 MARK = "params."
@@ -113,12 +117,9 @@ def _help(found: list[Leaf]) -> str:
 
 
 def _facts(leaf: Leaf) -> str:
-    is_kind, unit = leaf.path[-1] == "kind", [f"in {leaf.unit}"] if leaf.unit else []
-    bounds = [f"{BOUNDS[key]} {value:g}" for key, value in leaf.bounds.items()]
-    unsaid = leaf.default in (PydanticUndefined, "")
-    default = [] if unsaid else [f"default {'none' if leaf.default is None else leaf.default}"]
-    facts = ", ".join([*unit, *bounds, *default])
-    return facts if is_kind or not leaf.member else f"{leaf.member}: {facts}".removesuffix(": ")
+    default = [] if leaf.default == "" else [f"default {'none' if leaf.default is None else leaf.default}"]
+    facts = ", ".join([*leaf.facts, *default])
+    return facts if leaf.path[-1] == "kind" or not leaf.member else f"{leaf.member}: {facts}".removesuffix(": ")
 
 
 def _explain(error: ValidationError, values: Values, layers: tuple[tuple[str, Values], ...]) -> str:

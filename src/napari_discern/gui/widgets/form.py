@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeVar, get_origin
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, LineEdit, SpinBox, Widget
 from psygnal import Signal
 
-from napari_discern.params import BOUNDS, Leaf, Params, leaves, merge
+from napari_discern.params import Leaf, Params, leaves, merge
 
 P = TypeVar("P", bound=Params)
 LARGEST, SMALLEST = 1e9, 1e-9
@@ -125,9 +125,7 @@ class OrWord(Container[Widget]):
 
 def tooltip(leaf: Leaf) -> str:
     """What a parameter does, its unit and bounds."""
-    facts = [f"in {leaf.unit}"] if leaf.unit else []
-    facts += [f"{BOUNDS[key]} {value:g}" for key, value in leaf.bounds.items()]
-    return " ".join(leaf.about.split()) + (f" ({', '.join(facts)})" if facts else "")
+    return " ".join(leaf.about.split()) + (f" ({', '.join(leaf.facts)})" if leaf.facts else "")
 
 
 def _control(leaf: Leaf, alike: list[Leaf]) -> Any:
