@@ -192,7 +192,7 @@ class TestFrames:
 
 
 LAZY = pytest.mark.parametrize(
-    "wrap", [np.asarray, zarr.array, da.from_array, Recorder], ids=lambda wrap: wrap.__name__
+    "wrap", [np.asarray, zarr.array, da.from_array, Recorder], ids=lambda made: made.__name__
 )
 
 
