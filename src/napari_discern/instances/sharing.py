@@ -77,16 +77,19 @@ def _counted(laid: Iterable[tuple[Labels, Labels]]) -> tuple[NDArray[np.int64], 
 
     Pairs hardly change from pixel to pixel, so runs are counted rather than pixels.
     """
-    runs = [np.zeros((0, 3), np.int64)]
-    for one, other in laid:
-        starts = _starts(one, other)
-        lengths = np.diff(starts, append=one.size)
-        both = (one[starts] > 0) & (other[starts] > 0)
-        runs.append(np.stack([one[starts], other[starts], lengths], axis=1, dtype=np.int64, casting="unsafe")[both])
-    every = np.concatenate(runs)
-    every = every[np.lexsort((every[:, 1], every[:, 0]))]
-    first = _starts(every[:, 0], every[:, 1])
-    return every[first, :2], np.add.reduceat(every[:, 2], first)
+    runs = [np.zeros((3, 0), np.int64)]
+    for a, b in laid:
+        starts = _starts(a, b)
+        both = (a[starts] > 0) & (b[starts] > 0)
+        lengths = np.diff(starts, append=a.size)[both]
+        runs.append(np.array([a[starts[both]], b[starts[both]], lengths], np.int64))
+    one, other, pixels = np.concatenate(runs, axis=1)
+    base = int(other.max(initial=0)) + 1
+    fits = (int(one.max(initial=0)) + 1) * base <= np.iinfo(np.int64).max
+    order = np.argsort(one * base + other) if fits else np.lexsort((other, one))
+    one, other = one[order], other[order]
+    first = _starts(one, other)
+    return np.stack([one[first], other[first]], axis=1), np.add.reduceat(pixels[order], first)
 
 
 def _starts(one: Labels, other: Labels) -> NDArray[np.intp]:
