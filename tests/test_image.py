@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
+from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_discern.errors import BadArgument
-from napari_discern.image import Image
+from napari_discern.image import ArrayView, Image
 
 
 class Recorder:
@@ -18,10 +24,12 @@ class Recorder:
         self._array = array
         self.shape, self.dtype = array.shape, array.dtype
         self.read: list[int] = []
+        self.keys: list[tuple[int | slice, ...]] = []
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> np.ndarray:
         part = self._array[key]
         self.read.append(part.size)
+        self.keys.append(key)
         return part
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
@@ -181,6 +189,137 @@ class TestFrames:
     def test_an_image_without_time_keeps_its_name(self):
         (only,) = Image(np.zeros((4, 5)), "yx", name="leaf").split_frames()
         assert only.name == "leaf"
+
+
+LAZY = pytest.mark.parametrize(
+    "wrap", [np.asarray, zarr.array, da.from_array, Recorder], ids=lambda made: made.__name__
+)
+
+
+class TestCrop:
+    def test_is_a_view_with_all_that_the_image_knows(self):
+        image = Image(numbered(3, 2, 9, 8), "tcyx", (0.5, 0.25), "mm", "film", time=1)
+        part = image.crop((slice(2, 7), slice(3, None)))
+        assert (part.axes, part.spatial_shape) == ("tcyx", (5, 5))
+        assert (part.spacing, part.unit, part.name, part.time) == ((0.5, 0.25), "mm", "film", 1)
+        assert (part.read() == image.read((slice(2, 7), slice(3, 8)))).all()
+
+    def test_reads_what_is_asked_for_and_nothing_else(self):
+        data = Recorder(numbered(4, 50, 60))
+        part = Image(data, "cyx").crop((slice(10, 30), slice(20, 60))).crop((slice(5, 15), slice(0, 8)))
+        assert data.read == []
+        part.read((slice(1, 4), slice(2, 7)))
+        assert data.keys == [(slice(0, 4, 1), slice(16, 19, 1), slice(22, 27, 1))]
+
+    @given(st.data())
+    def test_of_a_crop_is_a_crop(self, data):
+        array = numbered(11, 13)
+        here, there = array, Image(array, "yx")
+        for _ in range(3):
+            box = []
+            for length in here.shape:
+                start = data.draw(st.integers(-length, length - 1))
+                stop = data.draw(st.integers(start % length + 1, 20) | st.none())
+                box.append(slice(start, stop))
+            here, there = here[tuple(box)], there.crop(box)
+        assert (there.read()[0] == here).all()
+
+    @LAZY
+    def test_of_any_array(self, wrap):
+        array = numbered(5, 6, 7)
+        part = Image(wrap(array), "zxy").crop((slice(1, 4), slice(2, 6), slice(0, 5)))
+        assert (part.read()[0] == array[1:4, :5, 2:6].transpose(0, 2, 1)).all()
+
+    @pytest.mark.parametrize(
+        ("box", "says"),
+        [((slice(5, 9), slice(9, 12)), "nothing to read"), ((slice(0, 9, 2), slice(0, 8)), "no gaps")],
+    )
+    def test_of_nothing_or_with_gaps_is_refused(self, box, says):
+        with pytest.raises(BadArgument, match=f"leaf.*{says}"):
+            Image(numbered(9, 8), "yx", name="leaf").crop(box)
+
+    def test_a_slice_an_axis(self):
+        with pytest.raises(ValueError, match="shorter"):
+            Image(numbered(9, 8), "yx").crop((slice(0, 5),))
+
+
+class TestAt:
+    @LAZY
+    def test_an_index_leaves_the_axis_out(self, wrap):
+        array = numbered(3, 4, 2, 5, 6)
+        image = Image(wrap(array), "tzcyx", (2.0, 0.5, 0.25), "mm", "film")
+        assert (image.at(time=2).read() == array[2].transpose(1, 0, 2, 3)).all()
+        place = image.at(time=1, z=3)
+        assert (place.read() == array[1, 3]).all()
+        assert (place.axes, place.spacing, place.unit, place.name) == ("cyx", (0.5, 0.25), "mm", "film")
+        assert image.at(z=3).at(time=1).crop((slice(1, 2), slice(2, 4))).read().tolist() == (
+            array[1, 3, :, 1:2, 2:4].tolist()
+        )
+
+    def test_reads_nothing_else(self):
+        data = Recorder(numbered(3, 4, 5, 6))
+        slice_of_it = Image(data, "tzyx").at(time=1, z=2)
+        assert data.read == []
+        slice_of_it.read((slice(0, 2), slice(1, 3)))
+        assert data.keys == [(1, 2, slice(0, 2, 1), slice(1, 3, 1))]
+
+    def test_the_time_chosen_before_is_forgotten_with_its_axis_only(self):
+        array = numbered(3, 4, 5, 6)
+        image = Image(array, "tzyx", time=2)
+        assert (image.at(z=1).read()[0] == array[2, 1]).all()
+        assert (image.at(time=0).read()[0] == array[0]).all()
+
+    def test_an_image_without_the_axis_is_its_first(self):
+        image = Image(numbered(4, 5), "yx")
+        assert (image.at(time=0, z=0).read() == image.read()).all()
+
+    @pytest.mark.parametrize(
+        ("place", "says"), [({"time": 3}, "no time point 3; it has 3"), ({"z": -1}, "no slice -1; it has 1")]
+    )
+    def test_an_index_that_is_not_there(self, place, says):
+        with pytest.raises(BadArgument, match=f"film: there is {says}, counted from 0"):
+            Image(numbered(3, 4, 5), "tyx", name="film").at(**place)
+
+
+class TestStack:
+    def test_images_are_the_channels_of_one(self):
+        one, other = numbered(4, 5).astype(np.uint8), np.full((4, 5), 0.5, np.float32)
+        image = Image.stack([Image(a, "yx", (2.0, 3.0), "mm", n) for a, n in ((one, "red"), (other, "green"))])
+        assert (image.axes, image.channels, image.spacing, image.unit) == ("cyx", 2, (2.0, 3.0), "mm")
+        assert image.name == "red"
+        assert (image.read() == np.stack([one, other])).all()
+        assert image.data.dtype == np.float32
+
+    @LAZY
+    def test_are_read_where_asked_for(self, wrap: Callable[[np.ndarray], Any]):
+        arrays = [wrap(numbered(30, 40)), wrap(-numbered(30, 40))]
+        image = Image.stack([Image(array, "yx") for array in arrays]).crop((slice(10, 20), slice(5, 25)))
+        read = image.read((slice(1, 3), slice(2, 6)))
+        assert (read == np.stack([numbered(30, 40), -numbered(30, 40)])[:, 11:13, 7:11]).all()
+        assert [array.read for array in arrays if isinstance(array, Recorder)] in ([], [[8], [8]])
+
+    @pytest.mark.parametrize("shapes", [[], [(4, 5), (5, 4)], [(4, 5), (3, 4, 5)]])
+    def test_of_one_shape_only(self, shapes):
+        with pytest.raises(BadArgument, match="can be the channels of one"):
+            Image.stack([Image(np.zeros(shape), "zyx"[-len(shape) :]) for shape in shapes])
+
+
+class TestArrayView:
+    @given(st.data())
+    def test_slices_as_numpy_does(self, data):
+        array = numbered(4, 3, 5, 6)
+        place = data.draw(st.lists(st.integers(0, 2) | st.builds(slice, st.integers(0, 1), st.just(3)), max_size=4))
+        view, flat = ArrayView(array, place), array[tuple(place)]
+        assert view.shape == flat.shape
+        assert (np.asarray(view) == flat).all()
+        key = data.draw(st.lists(st.integers(-2, 1) | st.slices(3), max_size=flat.ndim))
+        assert np.array_equal(view[tuple(key)], flat[tuple(key)])
+        key.insert(data.draw(st.integers(0, len(key))), ...)
+        assert np.array_equal(view[tuple(key)], flat[tuple(key)])
+
+    def test_too_many_indices(self):
+        with pytest.raises(IndexError, match="2 for 1 axes"):
+            ArrayView(numbered(4, 5), (1,))[0, 0]
 
 
 def test_an_image_cannot_be_changed():

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from stubs import balls
 
 from napari_discern.errors import BadArgument
-from napari_discern.instances import Instances
+from napari_discern.instances import Instances, count_pairs, count_pixels, object_sums, once_a_pixel, partners, table
 
 
 def drawing(text: str) -> np.ndarray:
@@ -223,6 +229,116 @@ class TestFeatures:
         types = Instances.from_labels(MAP).features().dtypes
         assert all(types[name].kind == "i" for name in ("label", "plane", "area", "min_y", "max_x"))
         assert types["touches_border"].kind == "b"
+
+
+def row_by_row(instances: Instances) -> list[dict[str, object]]:
+    """The table of features as its text says it, a pixel after another."""
+    rows = []
+    for label in range(1, instances.n + 1):
+        plane, *points = zip(*np.argwhere(instances.planes == label).tolist(), strict=True)
+        here = [set(instances.planes[(slice(None), *at)].tolist()) - {0, label} for at in zip(*points, strict=True)]
+        touching = [0 in line or n - 1 in line for line, n in zip(points, instances.shape, strict=True)]
+        row = {"label": label, "plane": plane[0], "area": len(plane)}
+        row["area_units"] = len(plane) * float(np.prod(instances.spacing))
+        row |= {f"centroid_{a}": sum(line) / len(line) for a, line in zip(instances.axes, points, strict=True)}
+        row |= {f"min_{a}": min(line) for a, line in zip(instances.axes, points, strict=True)}
+        row |= {f"max_{a}": max(line) for a, line in zip(instances.axes, points, strict=True)}
+        others = sorted(set().union(*here))
+        row |= {"touches_border": any(touching), "overlap_area": sum(map(bool, here))}
+        rows.append({**row, "overlaps_with": " ".join(map(str, others)), "score": label / 7})
+    return rows
+
+
+@st.composite
+def scattered(draw: st.DrawFn) -> Instances:
+    """Objects of any form, also in parts, of which some share pixels, in two or three dimensions."""
+    shape = draw(st.lists(st.integers(1, 6), min_size=2, max_size=3))
+    planes = np.stack(draw(st.lists(arrays(np.uint32, shape, elements=st.integers(0, 4)), min_size=1, max_size=3)))
+    above = 4 * np.arange(len(planes), dtype=np.uint32).reshape(-1, *[1] * len(shape))
+    spacing = tuple(draw(st.lists(st.floats(0.1, 9), min_size=len(shape), max_size=len(shape))))
+    found = Instances.from_planes(np.where(planes > 0, planes + above, 0).astype(np.uint32), spacing=spacing)
+    return replace(found, measures={"score": np.arange(1, found.n + 1) / 7})
+
+
+class TestTable:
+    @settings(max_examples=150)
+    @given(scattered(), st.sampled_from([1, 5, 1 << 22]))
+    def test_is_what_a_loop_over_pixels_says(self, instances, block):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(table, "BLOCK", block)
+            found = instances.features()
+        rows = row_by_row(instances)
+        assert found.to_dict("records") == rows
+        if rows:
+            expected = pd.DataFrame(rows)
+            pd.testing.assert_frame_equal(found, expected)
+            assert list(found.columns) == list(expected.columns)
+
+    def test_of_none_has_the_columns_and_types_of_some(self):
+        none, some = (Instances.from_labels(labels).features() for labels in (np.zeros((3, 4), int), MAP))
+        assert none.dtypes.to_dict() == some.dtypes.to_dict()
+
+    def test_an_id_that_is_left_out_has_no_row(self):
+        found = Instances(np.array([[[1, 1, 3, 0]]], np.uint32)).features()
+        assert found[["label", "area"]].values.tolist() == [[1, 2], [3, 1]]
+        assert found.index.tolist() == [0, 1]
+
+    @settings(max_examples=60)
+    @given(scattered(), st.data())
+    def test_sums_of_parts_add_up_to_those_of_the_whole(self, instances, data):
+        cut = data.draw(st.integers(0, instances.shape[0]))
+        halves = [instances.planes[:, :cut], instances.planes[:, cut:]]
+        starts = [(0,) * len(instances.shape), (cut, *(0,) * (len(instances.shape) - 1))]
+        parts = [
+            object_sums(half, instances.n, instances.axes, start)
+            for half, start in zip(halves, starts, strict=True)
+            if half.size
+        ]
+        whole = object_sums(instances.planes, instances.n, instances.axes)
+        for name, values in whole.items():
+            how = {"min": np.min, "max": np.max, "plane": np.max}.get(name[:3] if name[3:4] == "_" else name, np.sum)
+            assert how([part[name] for part in parts], axis=0).tolist() == values.tolist()
+
+    def test_a_large_image_is_not_copied(self):
+        """An index takes eight bytes a pixel; so parts of the image are looked at."""
+        planes = np.zeros((1, 4096, 2048), np.uint32)
+        planes[0, 100:200, 100:200] = 1
+        instances = Instances(planes)
+        instances.features()
+        tracemalloc.start()
+        try:
+            instances.features()
+            assert tracemalloc.get_traced_memory()[1] < planes.nbytes / 2
+        finally:
+            tracemalloc.stop()
+
+
+class TestPairs:
+    @settings(max_examples=100)
+    @given(st.data())
+    def test_are_those_that_lie_on_one_another(self, data):
+        shape = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 5)))
+        ids = st.sampled_from([0, 1, 2, 70_000, (1 << 32) - 1])
+        one, other = (data.draw(arrays(np.uint32, (data.draw(st.integers(0, 3)), *shape), elements=ids)) for _ in "ab")
+        pairs, pixels = count_pairs(one, other)
+        expected = Counter(
+            (int(a), int(b)) for x in one for y in other for a, b in zip(x.flat, y.flat, strict=True) if a and b
+        )
+        assert dict(zip(map(tuple, pairs.tolist()), pixels.tolist(), strict=True)) == expected
+        assert pairs.tolist() == sorted(pairs.tolist())
+        assert (pairs.dtype, pixels.dtype) == (np.int64, np.int64)
+
+    @settings(max_examples=60)
+    @given(arrays(np.uint32, (3, 3, 4), elements=st.integers(0, 5)))
+    def test_of_layers_are_partners(self, layers):
+        layers = once_a_pixel(layers)
+        pixels = [set(layers[:, y, x].tolist()) - {0} for y, x in np.ndindex(3, 4)]
+        expected = Counter(pair for ids in pixels for pair in combinations(sorted(ids), 2))
+        assert {(a, b): n for a, b, n in partners(layers).tolist()} == expected
+
+    def test_pixels_of_ids_are_counted_in_parts(self, monkeypatch):
+        monkeypatch.setattr(table, "BLOCK", 7)
+        assert count_pixels(Instances.from_labels(MAP).planes, 4).tolist() == [23, 4, 3, 2, 0]
 
 
 class TestFromPlanes:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.errors import BadArgument
 
 SPATIAL = "zyx"
 KNOWN_AXES = "tczyxs"
+Key: TypeAlias = Any
+"""What NumPy slices by: integers, slices of a positive or negative step, an ellipsis, or a tuple of these."""
 
 
 class ArrayLike(Protocol):
@@ -25,7 +28,75 @@ class ArrayLike(Protocol):
     def dtype(self) -> Any:
         """Type of a pixel."""
 
-    def __getitem__(self, key: Any, /) -> Any: ...
+    def __getitem__(self, key: Key, /) -> Any: ...
+
+
+class ArrayView:
+    """A part of an array, or of another view; nothing is read before it is sliced.
+
+    Parameters
+    ----------
+    data : array
+        NumPy, zarr or dask array.
+    place : sequence of int or slice
+        What is in view, an axis after another: an index, which leaves the axis out, or a slice of step 1. Axes that are
+        not named are in view whole.
+    """
+
+    def __init__(self, data: ArrayLike, place: Sequence[int | slice] = ()) -> None:
+        axes = [range(int(n)) for n in data.shape]
+        self._data = data
+        self._place = [*(axis[part] for axis, part in zip(axes, place, strict=False)), *axes[len(place) :]]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis in view."""
+        return tuple(len(part) for part in self._place if isinstance(part, range))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a pixel."""
+        kind: np.dtype[Any] = np.dtype(self._data.dtype)
+        return kind
+
+    def __getitem__(self, key: Key, /) -> Any:
+        keys = iter(_an_axis_each(key, len(self.shape)))
+        parts = [part if isinstance(part, int) else part[next(keys)] for part in self._place]
+        return self._data[tuple(part if isinstance(part, int) else _as_slice(part) for part in parts)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Read all of it."""
+        return np.asarray(self[...], dtype=dtype)
+
+
+class _Stack:
+    """Arrays of one shape as one array, (C, \\*S), each read only where asked for."""
+
+    def __init__(self, arrays: Sequence[ArrayLike]) -> None:
+        self._arrays = tuple(arrays)
+        self.shape = (len(arrays), *arrays[0].shape)
+        self.dtype = np.result_type(*(array.dtype for array in arrays))
+
+    def __getitem__(self, key: Key, /) -> np.ndarray:
+        first, *rest = _an_axis_each(key, len(self.shape))
+        if isinstance(first, slice):
+            return np.stack([np.asarray(array[tuple(rest)], self.dtype) for array in self._arrays[first]])
+        return np.asarray(self._arrays[first][tuple(rest)], self.dtype)
+
+
+def _an_axis_each(key: Key, ndim: int) -> list[int | slice]:
+    """What is asked for along each axis: an ellipsis, or the end, stands for all of those that are not named."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    gap = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
+    named = sum(part is not Ellipsis for part in parts)
+    if named > ndim:
+        raise IndexError(f"too many indices: {named} for {ndim} axes.")
+    parts[gap : gap + 1] = [slice(None)] * (ndim - named)
+    return parts
+
+
+def _as_slice(part: range) -> slice:
+    return slice(part.start, part.stop if part.stop >= 0 else None, part.step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +164,20 @@ class Image:
         guess = {2: "yx", 3: "yxs" if rgb else "zyx", 4: "czyx"}
         return cls(data, axes or guess.get(len(shape), ""), name=name)
 
+    @classmethod
+    def stack(cls, images: Sequence[Image]) -> Image:
+        """Images as the channels of one, which has axes, spacing and name of the first; nothing is read.
+
+        Raises
+        ------
+        BadArgument
+            If there is none, or they differ in axes or shape.
+        """
+        if len({(image.axes, tuple(image.data.shape), image.time) for image in images}) != 1:
+            said = ", ".join(f"{image.axes!r} {tuple(image.data.shape)}" for image in images) or "nothing"
+            raise BadArgument(f"only images of the same axes and shape can be the channels of one, not {said}.")
+        return replace(images[0], data=_Stack([image.data for image in images]), axes="c" + images[0].axes)
+
     @property
     def spatial_axes(self) -> str:
         """The spatial axes present, in the order z, y, x."""
@@ -122,7 +207,50 @@ class Image:
         """Length of an axis; 1 where it is absent."""
         return int(self.data.shape[self.axes.index(axis)]) if axis in self.axes else 1
 
-    def read(self, region: Sequence[slice] | None = None) -> np.ndarray:
+    def crop(self, region: Sequence[slice]) -> Image:
+        """The part inside a box; nothing is read.
+
+        Parameters
+        ----------
+        region : sequence of slice
+            One slice of step 1 for each of `spatial_axes`.
+
+        Raises
+        ------
+        BadArgument
+            If nothing of the image is inside, or a slice leaves out pixels between others.
+        """
+        if any(part.step not in (None, 1) for part in region):
+            raise BadArgument(f"{self.name}: a box has no gaps; take slices of step 1, not {list(region)}.")
+        return replace(self, data=ArrayView(self.data, self._keys(dict(zip(self.spatial_axes, region, strict=True)))))
+
+    def at(self, *, time: int | None = None, z: int | None = None) -> Image:
+        """The image at an index along axes, which are left out; nothing is read.
+
+        Parameters
+        ----------
+        time, z : int, optional
+            Counted from 0. An image without the axis is its own index 0.
+
+        Raises
+        ------
+        BadArgument
+            If there is no such index.
+        """
+        places = {axis: index for axis, index in (("t", time), ("z", z)) if index is not None}
+        for axis, index in places.items():
+            if not 0 <= index < self.size(axis):
+                what = "time point" if axis == "t" else "slice"
+                raise BadArgument(f"{self.name}: there is no {what} {index}; it has {self.size(axis)}, counted from 0.")
+        return replace(
+            self,
+            data=ArrayView(self.data, self._keys(places)),
+            axes="".join(axis for axis in self.axes if axis not in places),
+            spacing=tuple(s for axis, s in zip(self.spatial_axes, self.spacing, strict=True) if axis not in places),
+            time=None if "t" in places else self.time,
+        )
+
+    def read(self, region: Sequence[slice] | None = None) -> NDArray[Any]:
         """Read a region of the time point `time` as a channel-first array.
 
         Parameters
@@ -145,8 +273,8 @@ class Image:
                 "(`split_frames()`)."
             )
         region = tuple(region) if region is not None else (slice(None),) * len(self.spatial_axes)
-        places: dict[str, Any] = {"t": self.time or 0, **dict(zip(self.spatial_axes, region, strict=True))}
-        patch = np.asarray(self.data[tuple(places.get(a, slice(None)) for a in self.axes)])
+        places: dict[str, int | slice] = {"t": self.time or 0, **dict(zip(self.spatial_axes, region, strict=True))}
+        patch = np.asarray(self.data[tuple(self._keys(places))])
         left = [a for a in self.axes if a != "t"]
         order = [a for a in ("c", "s", *SPATIAL) if a in left]
         patch = patch.transpose([left.index(a) for a in order])
@@ -156,4 +284,8 @@ class Image:
         """One view a time point, named after this image where there are several. Nothing is read."""
         for time in range(self.frames):
             name = f"{self.name}_t{time:04d}" if self.frames > 1 else self.name
-            yield replace(self, time=time, name=name)
+            yield replace(self.at(time=time), name=name)
+
+    def _keys(self, places: Mapping[str, int | slice]) -> list[int | slice]:
+        """What is asked for along each axis: all of those that are not named."""
+        return [places.get(axis, slice(None)) for axis in self.axes]

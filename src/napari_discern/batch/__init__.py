@@ -7,12 +7,15 @@ from napari_discern.batch.estimate import Estimate, estimate, fitting_tile
 from napari_discern.batch.events import Event, Events
 from napari_discern.batch.inputs import Source, convert, sources
 from napari_discern.batch.plan import Plan, plan
-from napari_discern.batch.report import Report
+from napari_discern.batch.report import VolumeReport
 from napari_discern.batch.settings import Batch
 from napari_discern.batch.slurm import job_script
 from napari_discern.batch.task import Task
 from napari_discern.batch.tile import Finder, ModelFinder
 from napari_discern.batch.volume import Job, label_volume
+
+Report = VolumeReport
+"""Its name in version 0.1."""
 
 __all__ = [
     "Batch",
@@ -26,6 +29,7 @@ __all__ = [
     "Report",
     "Source",
     "Task",
+    "VolumeReport",
     "convert",
     "crew_for",
     "estimate",

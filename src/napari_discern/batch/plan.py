@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,38 +100,9 @@ def plan(path: Path, recipe: Recipe, card: Card, batch: Batch) -> Plan:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Slice:
-    """One slice of a volume on disk, along z; nothing is read before it is sliced itself."""
-
-    data: Any
-    axis: int
-    index: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each other axis."""
-        return tuple(n for axis, n in enumerate(self.data.shape) if axis != self.axis)
-
-    @property
-    def dtype(self) -> Any:
-        """Type of the pixels."""
-        return self.data.dtype
-
-    def __getitem__(self, key: Any) -> Any:
-        """Read a part."""
-        parts = list(key)
-        return self.data[(*parts[: self.axis], self.index, *parts[self.axis :])]
-
-
 def frame_of(image: Image, place: dict[str, int]) -> Image:
     """The part of a volume that is looked at by itself."""
-    time = place["t"] if image.frames > 1 else None
-    if "z" not in place:
-        return replace(image, time=time)
-    axis = image.axes.index("z")
-    data = Slice(image.data, axis, place["z"])
-    return replace(image, data=data, axes=image.axes.replace("z", ""), spacing=image.spacing[1:], time=time)
+    return image.at(time=place["t"], z=place.get("z"))
 
 
 def refuse_other(then: Plan, now: Plan, where: Path) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 
 from napari_discern.batch.events import DIGITS, KINDS, SUSPICIOUS, WORDS, Event, Events
 from napari_discern.batch.plan import Plan
-from napari_discern.instances import names_of_partners, settle_classes
-from napari_discern.tiles import EXTENTS, Joined, Table
+from napari_discern.instances import names_of_partners, object_table, settle_classes
+from napari_discern.tiles import EXTENTS, Joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ PART = 20_000
 
 
 @dataclass(frozen=True)
-class Report:
+class VolumeReport:
     """What became of a volume.
 
     Attributes
@@ -83,7 +83,7 @@ class Report:
         yield "\n ]\n}\n"
 
     @classmethod
-    def from_json(cls, text: str, volume: Path) -> Report:
+    def from_json(cls, text: str, volume: Path) -> VolumeReport:
         """The report of a run that has ended."""
         stated = json.loads(text)
         axes = "".join(stated["axes"])
@@ -128,42 +128,18 @@ def objects_of(
 
     The columns are those of `Instances.features`. Of what is known of objects only a part is in memory at a time.
     """
+    axes, leading = "zyx"[-len(plan.shape) :], list(place.values()) if plan.count > 1 else []
     partners = names_of_partners(joined.n, joined.partners, first) if len(joined.partners) else None
-    leading = list(place.values()) if plan.count > 1 else []
     for before in range(0, max(1, joined.n), PART):
-        part = range(before, min(joined.n, before + PART))
+        part = slice(before, min(joined.n, before + PART))
         objects = joined.objects_in(part.start, part.stop)
-        table = _table(objects, joined.plane[part.start + 1 : part.stop + 1], plan, place, spacing)
-        table.insert(0, "label", np.arange(len(part)) + part.start + 1 + first)
-        table["overlaps_with"] = "" if partners is None else partners[part.start : part.stop]
-        middles = table[[f"centroid_{a}" for a in "zyx"[-len(plan.shape) :]]].to_numpy()
-        yield (
-            table,
-            [
-                Event(
-                    "cut", (*leading, *middles[k].tolist()), int(table["label"].iloc[k]), text="no tile saw all of it"
-                )
-                for k in np.flatnonzero(objects["cut"])
-            ],
-        )
-
-
-def _table(
-    objects: Table, plane: np.ndarray, plan: Plan, place: dict[str, int], spacing: Sequence[float]
-) -> pd.DataFrame:
-    """What is known of some objects, in the form in which it is given out."""
-    import pandas as pd
-
-    axes, number, own = "zyx"[-len(plan.shape) :], len(plane), objects["own"]
-    columns: dict[str, Any] = {axis: np.full(number, i) for axis, i in place.items()} if plan.count > 1 else {}
-    columns |= {"plane": plane, "area": own.astype(np.int64), "area_units": own * float(np.prod(spacing))}
-    columns |= {f"centroid_{a}": objects[f"sum_{a}"] / own for a in axes}
-    columns |= {f"{end}_{a}": objects[f"{end}_{a}"].astype(np.int64) for end in ("min", "max") for a in axes}
-    touching = [
-        (objects[f"min_{a}"] == 0) | (objects[f"max_{a}"] == n - 1) for a, n in zip(axes, plan.shape, strict=True)
-    ]
-    columns["touches_border"] = np.any(touching, axis=0)
-    columns["overlap_area"] = objects["overlap"].astype(np.int64)
-    columns |= {"overlaps_with": "", "seen_whole": objects["cut"] == 0}
-    columns |= settle_classes({name: values for name, values in objects.items() if name not in EXTENTS})
-    return pd.DataFrame(columns)
+        measures = settle_classes({name: values for name, values in objects.items() if name not in EXTENTS})
+        table = object_table(
+            {**objects, "plane": joined.plane[1:][part]}, axes, plan.shape, spacing, before + 1 + first,
+            overlaps_with="" if partners is None else partners[part], seen_whole=objects["cut"] == 0, **measures,
+        )  # fmt: skip
+        for k, (axis, index) in enumerate(place.items() if leading else ()):
+            table.insert(1 + k, axis, np.full(len(table), index))
+        middles = table[[f"centroid_{a}" for a in axes]].to_numpy()
+        cut = [(k, (*leading, *middles[k].tolist())) for k in np.flatnonzero(objects["cut"]).tolist()]
+        yield table, [Event("cut", at, before + 1 + first + k, text="no tile saw all of it") for k, at in cut]

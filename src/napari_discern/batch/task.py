@@ -12,7 +12,7 @@ from napari_discern.batch.crew import Crew
 from napari_discern.batch.estimate import Estimate, estimate, fitting_tile
 from napari_discern.batch.inputs import Source, convert
 from napari_discern.batch.plan import Plan, plan
-from napari_discern.batch.report import Report
+from napari_discern.batch.report import VolumeReport
 from napari_discern.batch.settings import Batch, bytes_of
 from napari_discern.batch.tile import ModelFinder
 from napari_discern.batch.volume import Job, label_volume
@@ -49,7 +49,7 @@ class Task:
         """The card of the model."""
         return read_card(zoo.locate_model(self.recipe.model))
 
-    def label(self, source: Source, crew: Crew) -> Steps[Report]:
+    def label(self, source: Source, crew: Crew) -> Steps[VolumeReport]:
         """Label one volume, made from another image first where it is none; see `label_volume`."""
         if source.is_converted and not source.volume.exists():
             yield from convert(source)

@@ -19,7 +19,7 @@ from napari_discern.batch.events import Event, Events
 from napari_discern.batch.memory import give_back
 from napari_discern.batch.output import Target, create, finish, publish, refuse_finished
 from napari_discern.batch.plan import Plan, frame_of
-from napari_discern.batch.report import Report, events_at_seams, objects_of
+from napari_discern.batch.report import VolumeReport, events_at_seams, objects_of
 from napari_discern.batch.settings import Batch
 from napari_discern.batch.tile import FillWork, Finder, SeamWork, TileDone, TileWork, compare_tile, do_tile, fill_tile
 from napari_discern.batch.workplace import Workplace, writing
@@ -69,7 +69,7 @@ class Job:
         return Workplace(self.volume, self.plan.label_name)
 
 
-def label_volume(job: Job, crew: Crew) -> Steps[Report]:
+def label_volume(job: Job, crew: Crew) -> Steps[VolumeReport]:
     """Find the objects of a volume and write them into it as a label image.
 
     Yields
@@ -115,13 +115,13 @@ def label_volume(job: Job, crew: Crew) -> Steps[Report]:
     return replace(report, seconds=time.perf_counter() - begun)
 
 
-def _done_before(job: Job) -> Report | None:
+def _done_before(job: Job) -> VolumeReport | None:
     """The report of a run that has ended, where the task is to go on with it."""
     seams = job.volume / "labels" / job.plan.label_name / SEAMS
     if not job.resume or job.workplace.exists or not seams.is_file():
         return None
     log.warning("%s: %r is done already.", job.volume, job.plan.label_name)
-    return Report.from_json(seams.read_text(encoding="utf-8"), job.volume)
+    return VolumeReport.from_json(seams.read_text(encoding="utf-8"), job.volume)
 
 
 def _settled(job: Job) -> Steps[None]:
@@ -219,7 +219,7 @@ def _firsts(frames: Sequence[Joined]) -> list[int]:
     return [0, *np.cumsum([found.n for found in frames])[:-1].tolist()]
 
 
-def _report(job: Job, frames: Sequence[Joined], cut: Sequence[Event]) -> Report:
+def _report(job: Job, frames: Sequence[Joined], cut: Sequence[Event]) -> VolumeReport:
     plan, grid = job.plan, job.plan.grid
     axes = ("tz"[: len(plan.frames)] if plan.count > 1 else "") + "zyx"[-len(plan.shape) :]
     events = [Events.of(cut, len(axes))]
@@ -231,7 +231,7 @@ def _report(job: Job, frames: Sequence[Joined], cut: Sequence[Event]) -> Report:
         events.append(Events.of(failed, len(axes)))
     objects = sum(found.n for found in frames)
     every = Events.chained(events, len(axes))
-    return Report(job.volume, plan.label_name, axes, objects, plan.count * len(grid), every)
+    return VolumeReport(job.volume, plan.label_name, axes, objects, plan.count * len(grid), every)
 
 
 def _objects(job: Job, frames: Sequence[Joined], cut: list[Event]) -> Iterator[pd.DataFrame]:
@@ -243,7 +243,7 @@ def _objects(job: Job, frames: Sequence[Joined], cut: list[Event]) -> Iterator[p
             yield table
 
 
-def _extras(workplace: Workplace, report: Report) -> list[Path]:
+def _extras(workplace: Workplace, report: VolumeReport) -> list[Path]:
     """Files that go beside the labels: recipe, report, log."""
     recipe, seams, points = (workplace.path / name for name in ("recipe.toml", SEAMS, "seams.csv"))
     recipe.write_text(workplace.plan.recipe.to_toml(), encoding="utf-8")

@@ -13,7 +13,7 @@ from napari_discern.clustering import Proposals, Seeds
 from napari_discern.errors import BadArgument
 from napari_discern.evaluation.windows import cut_window
 from napari_discern.image import Image
-from napari_discern.instances import Instances
+from napari_discern.instances import Instances, count_pairs
 from napari_discern.metrics import Calibration, Detections, average_recall, calibration, mean_average_precision, recall
 from napari_discern.model import Model
 from napari_discern.progress import Progress, Steps
@@ -140,11 +140,11 @@ def detections(proposals: Proposals, truth: Instances, classes: Sequence[str] = 
     size = int(np.prod(truth.shape))
     pixel = np.flatnonzero(proposals.elements.foreground.cpu().numpy())[element] % size
     proposal, pixel = np.divmod(np.unique(proposal * size + pixel), size)
-    both = np.zeros((len(proposals), truth.n + 1), np.int64)
-    for plane in truth.planes.reshape(len(truth.planes), -1):
-        np.add.at(both, (proposal, plane[pixel]), 1)
+    planes = truth.planes.reshape(len(truth.planes), -1)
+    pairs, pixels = count_pairs(1 + proposal[None], planes[:, pixel])
+    shared = np.zeros((len(proposals), truth.n), np.int64)
+    shared[tuple(pairs.T - 1)] = pixels
     areas = np.bincount(proposal, minlength=len(proposals))
-    shared = both[:, 1:]
     iou = shared / np.maximum(areas[:, None] + truth.areas - shared, 1)
     kind, confidence = proposals.kind.cpu().numpy(), proposals.confidence.double().cpu().numpy()
     true_kind = truth.class_numbers(classes) if classes else np.ones(truth.n, np.int64)

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.errors import BadArgument, BadFile, DiscernError, OutOfMemory
+from napari_discern.image import ArrayView, Key
 
 Readable: TypeAlias = str | os.PathLike[str]
 DAMAGED = "It is damaged, cut off, or of another format than its name says. Get a new copy, or save it anew as TIFF."
@@ -73,8 +75,8 @@ def worth_keeping(axes: str, shape: Sequence[int]) -> list[int]:
     return [i for i, (axis, n) in enumerate(zip(axes, shape, strict=True)) if axis in "yx" or n != 1]
 
 
-class Lazy:
-    """An array on disk, seen through slices; nothing is read before, and a failure names the file.
+class Lazy(ArrayView):
+    """An array on disk, read only where it is sliced; a failure names the file.
 
     Parameters
     ----------
@@ -87,41 +89,14 @@ class Lazy:
     """
 
     def __init__(self, array: Any, path: Path, keep: Sequence[int]) -> None:
-        self.array = array
-        self.path = path
-        self.keep = tuple(keep)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis in view."""
-        return tuple(int(self.array.shape[axis]) for axis in self.keep)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes in view."""
-        return len(self.shape)
+        super().__init__(array, [slice(None) if axis in keep else 0 for axis in range(len(array.shape))])
+        self._array, self._path, self._keep = array, path, tuple(keep)
 
     @property
     def chunks(self) -> tuple[int, ...]:
         """Length of a chunk along each axis in view."""
-        return tuple(int(self.array.chunks[axis]) for axis in self.keep)
+        return tuple(int(self._array.chunks[axis]) for axis in self._keep)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the pixels."""
-        kind: np.dtype[Any] = np.dtype(self.array.dtype)
-        return kind
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        """Read a part: integers, slices and an ellipsis, as in NumPy."""
-        parts = list(key) if isinstance(key, tuple) else [key]
-        gap = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
-        missing = self.ndim - len([part for part in parts if part is not Ellipsis])
-        parts[gap : gap + 1] = [slice(None)] * missing
-        places = dict(zip(self.keep, parts, strict=True))
-        with reading(self.path):
-            return np.asarray(self.array[tuple(places.get(axis, 0) for axis in range(self.array.ndim))])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Read all of it."""
-        return np.asarray(self[...], dtype=dtype)
+    def __getitem__(self, key: Key, /) -> NDArray[Any]:
+        with reading(self._path):
+            return np.asarray(super().__getitem__(key))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.errors import BadArgument
-from napari_discern.instances import Instances
+from napari_discern.instances import Instances, count_pairs, count_pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,18 +34,18 @@ class Contingency:
         Semantic class of each object, "" where it is not known.
     """
 
-    pairs: np.ndarray
-    shared: np.ndarray
-    found_areas: np.ndarray
-    truth_areas: np.ndarray
+    pairs: NDArray[np.int64]
+    shared: NDArray[np.int64]
+    found_areas: NDArray[np.int64]
+    truth_areas: NDArray[np.int64]
     found_foreground: int
     truth_foreground: int
     shared_foreground: int
     truth_overlap: int = 0
     shared_overlap: int = 0
     size: int = 0
-    found_classes: np.ndarray | None = None
-    truth_classes: np.ndarray | None = None
+    found_classes: NDArray[np.str_] | None = None
+    truth_classes: NDArray[np.str_] | None = None
 
     @property
     def n_found(self) -> int:
@@ -56,7 +57,7 @@ class Contingency:
         """Number of true objects."""
         return len(self.truth_areas)
 
-    def classes_of(self, rows: np.ndarray) -> np.ndarray:
+    def classes_of(self, rows: NDArray[np.int64]) -> NDArray[np.str_]:
         """Found and true class of pairs, by their rows, str (M, 2); without those whose true class is not known."""
         if self.found_classes is None or self.truth_classes is None:
             return np.zeros((0, 2), str)
@@ -65,22 +66,19 @@ class Contingency:
         return np.asarray(named[named[:, 1] != ""])
 
     @property
-    def summed_areas(self) -> np.ndarray:
+    def summed_areas(self) -> NDArray[np.int64]:
         """Area of the found and of the true object together, int64 (K,)."""
-        summed: np.ndarray = self.found_areas[self.pairs[:, 0] - 1] + self.truth_areas[self.pairs[:, 1] - 1]
-        return summed
+        return self.found_areas[self.pairs[:, 0] - 1] + self.truth_areas[self.pairs[:, 1] - 1]
 
     @property
-    def iou(self) -> np.ndarray:
+    def iou(self) -> NDArray[np.float64]:
         """Intersection over union (Jaccard index) of each pair, float64 (K,)."""
-        ratio: np.ndarray = self.shared / (self.summed_areas - self.shared)
-        return ratio
+        return np.asarray(self.shared / (self.summed_areas - self.shared))
 
     @property
-    def dice(self) -> np.ndarray:
+    def dice(self) -> NDArray[np.float64]:
         """Dice coefficient of each pair, ``2 |A & B| / (|A| + |B|)``, float64 (K,)."""
-        ratio: np.ndarray = 2 * self.shared / self.summed_areas
-        return ratio
+        return np.asarray(2 * self.shared / self.summed_areas)
 
 
 def compare(found: Instances, truth: Instances) -> Contingency:
@@ -100,15 +98,11 @@ def compare(found: Instances, truth: Instances) -> Contingency:
     known = np.ones(truth.shape, bool) if truth.known is None else truth.known
     if truth.known is not None:
         found = _within(found, truth.known)
-    n_truth = truth.n
-    counts = [_shared(a.ravel(), b.ravel(), n_truth) for a in found.planes for b in truth.planes]
-    keys = np.concatenate([key for key, _ in counts])
-    order = np.argsort(keys)
-    pairs = np.stack(np.divmod(keys[order], n_truth + 1), axis=1)
+    pairs, shared = count_pairs(found.planes, truth.planes)
     covered, true = found.foreground & known, truth.foreground & known
     return Contingency(
         pairs=pairs,
-        shared=np.concatenate([count for _, count in counts])[order],
+        shared=shared,
         found_areas=found.areas,
         truth_areas=truth.areas,
         found_foreground=int(covered.sum()),
@@ -122,28 +116,14 @@ def compare(found: Instances, truth: Instances) -> Contingency:
     )
 
 
-def _within(found: Instances, known: np.ndarray) -> Instances:
+def _within(found: Instances, known: NDArray[np.bool_]) -> Instances:
     """The objects of which at least half the pixels are known."""
-    there = np.bincount(found.planes[:, known].ravel(), minlength=found.n + 1)
+    there = count_pixels(found.planes[:, known], found.n)
     dropped = np.flatnonzero(2 * there[1:] < found.areas) + 1
     planes = np.where(np.isin(found.planes, dropped), 0, found.planes).astype(np.uint32)
     return Instances.from_planes(
         planes, measures={name: np.delete(v, dropped - 1) for name, v in found.measures.items()}
     )
-
-
-def _shared(found: np.ndarray, truth: np.ndarray, n_truth: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of each pair of ids in two flat label arrays, as (found id * (n_truth + 1) + truth id, count).
-
-    Pairs hardly change from pixel to pixel, so runs are counted rather than pixels.
-    """
-    changes = np.flatnonzero((found[1:] != found[:-1]) | (truth[1:] != truth[:-1])) + 1
-    starts = np.concatenate([[0], changes]).astype(np.int64)
-    lengths = np.diff(starts, append=found.size)
-    both = (found[starts] > 0) & (truth[starts] > 0)
-    keys = found[starts[both]].astype(np.int64) * (n_truth + 1) + truth[starts[both]]
-    unique, run = np.unique(keys, return_inverse=True)
-    return unique, np.bincount(run, weights=lengths[both], minlength=len(unique)).astype(np.int64)
 
 
 class Matching(NamedTuple):
@@ -159,9 +139,9 @@ class Matching(NamedTuple):
         Ids of found objects without a partner.
     """
 
-    pairs: np.ndarray
-    missed: np.ndarray
-    false: np.ndarray
+    pairs: NDArray[np.int64]
+    missed: NDArray[np.int64]
+    false: NDArray[np.int64]
 
 
 def matching(found: Instances, truth: Instances, threshold: float = 0.5) -> Matching:
@@ -175,7 +155,7 @@ def matching(found: Instances, truth: Instances, threshold: float = 0.5) -> Matc
     )
 
 
-def match(table: Contingency, threshold: float) -> np.ndarray:
+def match(table: Contingency, threshold: float) -> NDArray[np.int64]:
     """Rows of ``table.pairs`` that are matched, int64, ascending.
 
     A pair may match where its IoU is above (not at) `threshold`. Of all one-to-one matchings that with the
@@ -199,7 +179,7 @@ def match(table: Contingency, threshold: float) -> np.ndarray:
     return np.sort(np.concatenate([rows[alone], best]))
 
 
-def _assign(found: np.ndarray, truth: np.ndarray, iou: np.ndarray) -> np.ndarray:
+def _assign(found: NDArray[np.int64], truth: NDArray[np.int64], iou: NDArray[np.float64]) -> NDArray[np.int64]:
     """Which of the pairs of ids make the best one-to-one matching, as indices.
 
     The sparse solver wants a partner for everyone. So each object gets a stand-in on the other side, at a

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+Floats: TypeAlias = NDArray[np.floating[Any]]
 OVERLAPS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
 """IoU over which recall is averaged (Hosang et al. 2016)."""
 
@@ -27,10 +29,10 @@ class Detections:
         Semantic class of each true object.
     """
 
-    confidence: np.ndarray
-    iou: np.ndarray
-    kind: np.ndarray
-    true_kind: np.ndarray
+    confidence: Floats
+    iou: Floats
+    kind: NDArray[np.integer[Any]]
+    true_kind: NDArray[np.integer[Any]]
 
     def first(self, number: int) -> Detections:
         """So many of the masks, those that were proposed first."""
@@ -102,9 +104,9 @@ class Calibration(NamedTuple):
         Expected calibration error: the mean gap between the two, weighted by the masks (Guo et al. 2017, equation 3).
     """
 
-    confidence: np.ndarray
-    good: np.ndarray
-    masks: np.ndarray
+    confidence: NDArray[np.float64]
+    good: NDArray[np.float64]
+    masks: NDArray[np.int64]
     error: float
 
 
@@ -121,7 +123,7 @@ def calibration(images: Sequence[Detections], threshold: float = 0.5, bins: int 
     return Calibration(mean, share, count, float((gap * count).sum() / max(1, count.sum())))
 
 
-def _right(iou: np.ndarray, confidence: np.ndarray, threshold: float) -> np.ndarray:
+def _right(iou: Floats, confidence: Floats, threshold: float) -> NDArray[np.bool_]:
     """Whether each mask of one image and class finds an object that none of more confidence did; bool (K,)."""
     right, found = np.zeros(len(iou), bool), set()
     for k in (-confidence).argsort(kind="stable") if iou.shape[1] else ():

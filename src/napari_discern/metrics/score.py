@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypedDict, cast
+from dataclasses import dataclass, field, fields
+from typing import Any, TypedDict, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.errors import BadArgument
 from napari_discern.instances import Instances
@@ -197,7 +198,7 @@ def score_of(table: Contingency) -> Score:
     )
 
 
-def _best_sum(objects: np.ndarray, values: np.ndarray, n: int) -> float:
+def _best_sum(objects: NDArray[np.int64], values: NDArray[np.float64], n: int) -> float:
     """Sum over n objects of the largest value that each has; 0 for those with none."""
     best = np.zeros(n)
     np.maximum.at(best, objects, values)
@@ -216,20 +217,11 @@ def pool(scores: Sequence[Score]) -> Score:
         If there are no scores.
     """
     _require(scores)
+    added = [f.name for f in fields(Score) if f.name not in ("tp", "sharing")]
     return Score(
-        n_found=sum(s.n_found for s in scores),
-        n_truth=sum(s.n_truth for s in scores),
         tp={t: sum(s.tp[t] for s in scores) for t in THRESHOLDS},
-        iou_sum=sum(s.iou_sum for s in scores),
-        found_dice_sum=sum(s.found_dice_sum for s in scores),
-        truth_dice_sum=sum(s.truth_dice_sum for s in scores),
-        seg_sum=sum(s.seg_sum for s in scores),
-        found_foreground=sum(s.found_foreground for s in scores),
-        truth_foreground=sum(s.truth_foreground for s in scores),
-        shared_foreground=sum(s.shared_foreground for s in scores),
         sharing=pooled([s.sharing for s in scores]),
-        classed=sum(s.classed for s in scores),
-        right_class=sum(s.right_class for s in scores),
+        **{name: sum(getattr(s, name) for s in scores) for name in added},
     )
 
 
@@ -242,24 +234,14 @@ def mean(scores: Sequence[Score]) -> Figures:
         If there are no scores.
     """
     _require(scores)
-    n = len(scores)
-    return Figures(
-        S={f"{t:.2f}": sum(s.S[t] for s in scores) / n for t in THRESHOLDS},
-        S_mean=sum(s.S_mean for s in scores) / n,
-        SBD=sum(s.SBD for s in scores) / n,
-        DiC=sum(abs(s.DiC) for s in scores) / n,
-        foreground_dice=sum(s.foreground_dice for s in scores) / n,
-        PQ=sum(s.PQ for s in scores) / n,
-        SEG=sum(s.SEG for s in scores) / n,
-        sharing=_mean_sharing(scores),
-    )
+    return cast("Figures", _averaged([{**s.figures(), "DiC": abs(s.DiC)} for s in scores]))
 
 
-def _mean_sharing(scores: Sequence[Score]) -> SharingFigures:
-    every = [s.sharing.figures() for s in scores]
-    columns = zip(*(f.values() for f in every), strict=True)
-    means = {name: sum(column) / len(every) for name, column in zip(every[0], columns, strict=True)}
-    return cast("SharingFigures", means)
+def _averaged(values: Sequence[Any]) -> Any:
+    """The mean of numbers, or of each entry of mappings."""
+    if isinstance(values[0], Mapping):
+        return {key: _averaged([value[key] for value in values]) for key in values[0]}
+    return sum(values) / len(values)
 
 
 def _require(scores: Sequence[Score]) -> None:

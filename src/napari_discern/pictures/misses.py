@@ -134,8 +134,7 @@ def _covered(objects: Instances, ids: np.ndarray) -> np.ndarray:
     """Pixels of these objects, bool."""
     chosen = np.zeros(objects.n + 1, bool)
     chosen[ids] = True
-    covered: np.ndarray = chosen[objects.planes].any(axis=0)
-    return covered
+    return np.asarray(chosen[objects.planes].any(axis=0))
 
 
 def _backdrop(case: Case, view: View) -> np.ndarray:

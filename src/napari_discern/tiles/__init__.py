@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_discern.tiles.bank import EXTENTS, Bank, Found, Table
+from napari_discern.tiles.bank import EXTENTS, Bank, Table, TileObjects
 from napari_discern.tiles.grid import Box, Grid, sides
 from napari_discern.tiles.joining import Compared, Joined, join, lay
 from napari_discern.tiles.seams import KINDS, Seam, SeamTable, compare
@@ -13,12 +13,12 @@ __all__ = [
     "Bank",
     "Box",
     "Compared",
-    "Found",
     "Grid",
     "Joined",
     "Seam",
     "SeamTable",
     "Table",
+    "TileObjects",
     "compare",
     "join",
     "lay",

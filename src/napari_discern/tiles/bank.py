@@ -11,11 +11,12 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_discern.instances import Instances, partners
+from napari_discern.instances import Instances, count_pixels, object_sums, partners
 from napari_discern.lazy import LazyModule
 from napari_discern.tiles.grid import Box, Grid, relative
 
@@ -30,12 +31,12 @@ CHUNK = {2: 256, 3: 64}
 """Side of a chunk of a tile's labels, in pixels; seams are read without the rest of the tile."""
 EXTENTS = {"seen", "own", "cut", "overlap"} | {f"{what}_{a}" for what in ("sum", "min", "max") for a in "zyx"}
 """Columns that a bank finds out itself."""
-Table = Mapping[str, np.ndarray]
+Table: TypeAlias = Mapping[str, NDArray[Any]]
 """Columns of equal length by name, a row an object."""
 
 
 @dataclass(frozen=True)
-class Found:
+class TileObjects:
     """What one tile says of its objects 1..N.
 
     Attributes
@@ -51,7 +52,7 @@ class Found:
     """
 
     objects: Table
-    partners: np.ndarray
+    partners: NDArray[np.int64]
     failure: str = ""
 
     @property
@@ -74,7 +75,7 @@ class Bank:
     def __init__(self, folder: Path, grid: Grid) -> None:
         self.folder, self.grid = folder, grid
 
-    def write(self, tile: int, layers: np.ndarray, measures: Table, failure: str = "") -> None:
+    def write(self, tile: int, layers: NDArray[np.uint32], measures: Table, failure: str = "") -> None:
         """Keep what was found in the region of a tile. A tile that is there, and did not fail, stays as it is.
 
         Parameters
@@ -82,7 +83,7 @@ class Bank:
         layers : uint32 array of shape (L, \\*S)
             Label layers as `find_objects` gives them, ids 1..N, objects of all sizes.
         measures : mapping of str to array of shape (N,)
-            Further columns of `Found.objects`.
+            Further columns of `TileObjects.objects`.
         failure : str
             Why there is nothing, if the tile could not be done.
 
@@ -116,16 +117,16 @@ class Bank:
         """Whether a tile is there and did not fail."""
         return self._tile(tile).is_dir() and not self.found(tile).failure
 
-    def read(self, tile: int, box: Box) -> np.ndarray:
+    def read(self, tile: int, box: Box) -> NDArray[np.uint32]:
         """The label planes of a tile in a box of the image, uint32 (P, \\*S)."""
         inside = relative(box, self.grid.region(tile))
         return np.asarray(zarr.open_array(self._tile(tile) / LABELS, mode="r")[(slice(None), *inside)])
 
-    def found(self, tile: int) -> Found:
+    def found(self, tile: int) -> TileObjects:
         """What a tile says of its objects."""
         with np.load(self._tile(tile) / OBJECTS, allow_pickle=False) as stated:
             columns = {name.removeprefix("objects."): stated[name] for name in stated if name.startswith("objects.")}
-            return Found(columns, stated["partners"], str(stated["failure"]))
+            return TileObjects(columns, stated["partners"], str(stated["failure"]))
 
     def _place(self, temporary: Path, tile: int) -> None:
         """Give a tile its name; where another process was faster, its tile stays."""
@@ -142,36 +143,21 @@ class Bank:
         return self.folder / f"{tile:06d}"
 
 
-def _describe(planes: np.ndarray, grid: Grid, tile: int) -> Found:
+def _describe(planes: NDArray[np.uint32], grid: Grid, tile: int) -> TileObjects:
     region, core = grid.region(tile), grid.core(tile)
     number = int(planes.max(initial=0))
     axes = "zyx"[4 - planes.ndim :]
     own = planes[(slice(None), *relative(core, region))]
-    columns: dict[str, np.ndarray] = {
-        "seen": np.bincount(planes.ravel(), minlength=number + 1)[1:],
+    sums = object_sums(own, number, axes, [part.start for part in core])
+    columns: dict[str, NDArray[Any]] = {
+        "seen": count_pixels(planes, number)[1:],
         "cut": reaching(planes, region, tuple(slice(0, n) for n in grid.shape))[1:],
-        **_extents(own, core, axes, number),
+        **{name: values for name, values in sums.items() if name != "plane"},
     }
-    covered = (own > 0).sum(axis=0) > 1 if len(own) > 1 else np.zeros(own.shape[1:], bool)
-    columns["overlap"] = np.bincount(own[:, covered].ravel(), minlength=number + 1)[1:]
-    return Found(columns, partners(own))
+    return TileObjects(columns, partners(own))
 
 
-def _extents(own: np.ndarray, core: Box, axes: str, number: int) -> dict[str, np.ndarray]:
-    """Pixels, sums of coordinates, and bounds of each object in a core."""
-    places = np.nonzero(own)
-    ids = own[places].astype(np.int64)
-    columns = {"own": np.bincount(ids, minlength=number + 1)[1:]}
-    for axis, along, part in zip(axes, places[1:], core, strict=True):
-        line = np.zeros((number + 1, part.stop - part.start), bool)
-        line[ids, along] = True
-        columns[f"sum_{axis}"] = np.bincount(ids, along + part.start, minlength=number + 1)[1:]
-        columns[f"min_{axis}"] = (line.argmax(axis=1) + part.start)[1:]
-        columns[f"max_{axis}"] = (part.stop - 1 - line[:, ::-1].argmax(axis=1))[1:]
-    return columns
-
-
-def reaching(planes: np.ndarray, box: Box, beyond: Box) -> np.ndarray:
+def reaching(planes: NDArray[np.uint32], box: Box, beyond: Box) -> NDArray[np.bool_]:
     """By id, whether an object of label planes that lie in a box reaches a side beyond which another box goes on."""
     reach = np.zeros(int(planes.max(initial=0)) + 1, bool)
     for axis, (here, there) in enumerate(zip(box, beyond, strict=True), start=1):

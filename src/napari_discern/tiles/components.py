@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 BLOCK = 1 << 13
 """Links that are looked at at a time."""
 LINK = np.dtype([("nodes", np.int64, 2), ("likeness", np.float64)])
-Block: TypeAlias = tuple[np.ndarray, np.ndarray]
-"""The ends of links, int (L, 2), and how alike these are, float (L,)."""
+Block: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
+"""The ends of links, int64 (L, 2), and how alike these are, float64 (L,)."""
+Nodes: TypeAlias = NDArray[np.int32 | np.int64]
+"""A node for each node; of fewer than 2^31 in four bytes."""
 
 
 class Links:
@@ -32,7 +35,7 @@ class Links:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, nodes: np.ndarray, likeness: np.ndarray) -> None:
+    def add(self, nodes: NDArray[np.int64], likeness: NDArray[np.float64]) -> None:
         """Keep links; arrays as of a `Block`."""
         rows = np.empty(len(nodes), LINK)
         rows["nodes"], rows["likeness"] = nodes, likeness
@@ -45,7 +48,7 @@ class Links:
             yield rows["nodes"], rows["likeness"]
 
 
-def components(count: Sequence[int], whole: np.ndarray, links: Iterable[Block]) -> np.ndarray:
+def components(count: Sequence[int], whole: NDArray[np.bool_], links: Iterable[Block]) -> Nodes:
     """The component of each node, int (N,), 0..K-1 in the order of their first.
 
     The strongest links come first. One that would make two objects of one tile one is left out, for that tile saw them
@@ -76,7 +79,7 @@ def components(count: Sequence[int], whole: np.ndarray, links: Iterable[Block]) 
     return np.asarray((np.cumsum(is_root, dtype=root.dtype) - 1)[root])
 
 
-def _between(chosen: np.ndarray, links: Iterable[Block]) -> Block:
+def _between(chosen: NDArray[np.int64], links: Iterable[Block]) -> Block:
     """The links between chosen nodes, by their places among these."""
     every, likeness = [np.zeros((0, 2), np.int64)], [np.zeros(0)]
     for nodes, alike in links:
@@ -87,7 +90,9 @@ def _between(chosen: np.ndarray, links: Iterable[Block]) -> Block:
     return np.concatenate(every), np.concatenate(likeness)
 
 
-def _apart(tile_of: np.ndarray, whole: np.ndarray, nodes: np.ndarray, likeness: np.ndarray) -> np.ndarray:
+def _apart(
+    tile_of: NDArray[np.int64], whole: NDArray[np.bool_], nodes: NDArray[np.int64], likeness: NDArray[np.float64]
+) -> Nodes:
     """The root of each node, one link after another, the strongest first."""
     forest = _Forest(len(tile_of))
     known = [({tile}, {tile} if all_of_it else set()) for tile, all_of_it in zip(tile_of.tolist(), whole, strict=True)]
@@ -106,7 +111,7 @@ class _Forest:
     """Trees of nodes, whose roots are their least nodes."""
 
     def __init__(self, number: int) -> None:
-        self.parent = np.arange(number, dtype=np.int32 if number <= np.iinfo(np.int32).max else np.int64)
+        self.parent: Nodes = np.arange(number, dtype=np.int32 if number <= np.iinfo(np.int32).max else np.int64)
 
     def root(self, node: int) -> int:
         parent = self.parent
@@ -115,14 +120,14 @@ class _Forest:
             node = int(parent[node])
         return node
 
-    def join_all(self, nodes: np.ndarray) -> None:
+    def join_all(self, nodes: NDArray[np.int64]) -> None:
         """Make one tree of those of both ends of each link."""
         for one, other in nodes.tolist():
             a, b = self.root(one), self.root(other)
             self.parent[max(a, b)] = min(a, b)
 
     @property
-    def roots(self) -> np.ndarray:
+    def roots(self) -> Nodes:
         """The root of each node, int (N,)."""
         while not np.array_equal(above := self.parent[self.parent], self.parent):
             self.parent = above

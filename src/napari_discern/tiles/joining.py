@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_discern.instances import colour
+from napari_discern.instances import Labels, colour
 from napari_discern.progress import Progress, Steps
 from napari_discern.tiles.bank import Bank, Table
 from napari_discern.tiles.components import Links, components
@@ -36,9 +37,9 @@ class Joined:
     """
 
     bank: Bank
-    ids: list[np.ndarray]
-    plane: np.ndarray
-    partners: np.ndarray
+    ids: list[Labels]
+    plane: NDArray[np.int32]
+    partners: NDArray[np.int64]
     failures: dict[int, str]
     seams: SeamTable
 
@@ -52,12 +53,12 @@ class Joined:
         """Number of planes; 1 where nothing was found."""
         return int(self.plane.max(initial=0)) + 1
 
-    def core(self, tile: int) -> np.ndarray:
+    def core(self, tile: int) -> Labels:
         """The label planes of the core of a tile, int64 (P, \\*S), with the ids of the image."""
         ids = self.ids[tile]
         return lay(self.bank.read(tile, self.bank.grid.core(tile)), ids, self.plane[ids], self.planes)
 
-    def labels(self) -> np.ndarray:
+    def labels(self) -> NDArray[np.uint32]:
         """All label planes, uint32 (P, \\*S)."""
         planes = np.zeros((self.planes, *self.bank.grid.shape), np.uint32)
         for tile in range(len(self.bank.grid)):
@@ -70,12 +71,12 @@ class Joined:
         return self.objects_in(0, self.n)
 
     def objects_in(self, before: int, last: int) -> Table:
-        """What is known of objects before + 1 .. last, from all tiles; columns as of `Found.objects`.
+        """What is known of objects before + 1 .. last, from all tiles; columns as of `TileObjects.objects`.
 
         Pixels and sums are added up, bounds are those of all parts, `gap` is the least; an object is `cut` if it is in
         every tile that saw it. Other measures are means by the pixels that each tile saw. Tiles are read one by one.
         """
-        columns: dict[str, np.ndarray] = {}
+        columns: dict[str, NDArray[np.float64]] = {}
         reaching = np.flatnonzero((self._ends[:, 1] > before) & (self._ends[:, 0] <= last)).tolist()
         for tile in reaching or [0]:  # of no object there are columns as well
             objects, ids = self.bank.found(tile).objects, self.ids[tile][1:].astype(np.int64) - before
@@ -92,19 +93,19 @@ class Joined:
         return columns
 
     @cached_property
-    def _ends(self) -> np.ndarray:
+    def _ends(self) -> NDArray[np.int64]:
         """The least and the largest id in each tile, int64 (tiles, 2); of a tile without objects N + 1 and 0."""
         kept = [ids[ids > 0] for ids in self.ids]
         return np.array([(ids.min(initial=self.n + 1), ids.max(initial=0)) for ids in kept], np.int64).reshape(-1, 2)
 
-    def _shared(self, before: int, last: int) -> np.ndarray:
+    def _shared(self, before: int, last: int) -> NDArray[Any]:
         """Pixels that objects before + 1 .. last share with others, a pixel of several partners counting for each."""
         ends = self.partners[:, :2].T.ravel()
         here = (ends > before) & (ends <= last)
         return np.bincount(ends[here] - before - 1, np.tile(self.partners[:, 2], 2)[here], minlength=last - before)
 
 
-def lay(found: np.ndarray, ids: np.ndarray, plane: np.ndarray, planes: int) -> np.ndarray:
+def lay(found: NDArray[np.uint32], ids: Labels, plane: NDArray[np.int32], planes: int) -> Labels:
     """Label planes of a tile, (planes, \\*S) of the dtype of `ids`, with the ids and on the planes of the image.
 
     `ids` and `plane` say of each id of the tile which id and plane it has in the image.
@@ -157,7 +158,9 @@ def join(bank: Bank, min_size: int, compared: Iterable[Compared | None] | None =
     return Joined(bank, per_tile, plane, shared, failures, _named(ordered, per_tile))
 
 
-def _looked_up(bank: Bank) -> tuple[list[int], np.ndarray, np.ndarray, list[np.ndarray], dict[int, str]]:
+def _looked_up(
+    bank: Bank,
+) -> tuple[list[int], NDArray[np.uint32], NDArray[np.bool_], list[NDArray[np.int64]], dict[int, str]]:
     """Of each tile the number of objects, their pixels in its core, who is seen whole, who shares pixels; failures."""
     count: list[int] = []
     pixels, wholes, partners = [np.zeros(0, np.uint32)], [np.zeros(0, bool)], []
@@ -172,7 +175,7 @@ def _looked_up(bank: Bank) -> tuple[list[int], np.ndarray, np.ndarray, list[np.n
     return count, np.concatenate(pixels), np.concatenate(wholes), partners, failures
 
 
-def _partners(partners: list[np.ndarray], ids: list[np.ndarray]) -> np.ndarray:
+def _partners(partners: Sequence[NDArray[np.int64]], ids: Sequence[Labels]) -> NDArray[np.int64]:
     """Pairs of objects of the image that share pixels, once each, and how many, int64 (K, 3)."""
     rows = [np.zeros((0, 3), np.int64)]
     for pairs, own in zip(partners, ids, strict=True):
@@ -184,7 +187,7 @@ def _partners(partners: list[np.ndarray], ids: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([pairs, counts[:, None]], axis=1)
 
 
-def _named(seams: SeamTable, ids: list[np.ndarray]) -> SeamTable:
+def _named(seams: SeamTable, ids: Sequence[Labels]) -> SeamTable:
     """Seams with the ids of the image; of what was left out nothing is said."""
     starts = np.cumsum([0, *map(len, ids)])[:-1]
     labels = np.concatenate([*ids, np.zeros(0, np.uint32)])[starts[seams.tiles] + seams.ids].astype(np.int64)
@@ -214,7 +217,7 @@ def _how(name: str) -> _How:
     return MOST if name.startswith("max_") else MEAN
 
 
-def _weighted(name: str, values: np.ndarray, objects: Table) -> np.ndarray:
+def _weighted(name: str, values: NDArray[Any], objects: Table) -> NDArray[Any]:
     """The values of a column as they are put together: of bounds those in the core, means by the pixels seen."""
     if name.startswith(("min_", "max_")):
         return np.where(objects["own"] > 0, values, _how(name).start)

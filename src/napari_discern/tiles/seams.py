@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Literal, NamedTuple, TypeAlias, overload
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_discern.tiles.bank import Bank, Found, reaching
+from napari_discern.instances import count_pairs, count_pixels
+from napari_discern.tiles.bank import Bank, TileObjects, reaching
 from napari_discern.tiles.grid import Box, Grid, clipped, relative
 
 AGREE = 0.3
@@ -23,6 +24,8 @@ BEYOND = 0.1
 """An object is expected in the next tile if it reaches there with more than this share of what is seen of it."""
 Kind: TypeAlias = Literal["joined", "apart", "conflict"]
 KINDS: tuple[Kind, ...] = ("joined", "apart", "conflict")
+Views: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.uint32]]
+"""Label planes of two tiles in the box that both saw."""
 
 
 class Seam(NamedTuple):
@@ -58,10 +61,10 @@ class SeamTable(Sequence[Seam]):
     ids : int64 array of shape (K, 2)
     """
 
-    kind: np.ndarray
-    place: np.ndarray
-    tiles: np.ndarray
-    ids: np.ndarray
+    kind: NDArray[np.uint8]
+    place: NDArray[np.float32]
+    tiles: NDArray[np.int32]
+    ids: NDArray[np.int64]
 
     @classmethod
     def of(cls, seams: Sequence[Seam], axes: int) -> SeamTable:
@@ -79,7 +82,7 @@ class SeamTable(Sequence[Seam]):
             *(np.concatenate([getattr(table, name) for table in every]) for name in ("kind", "place", "tiles", "ids"))
         )
 
-    def taken(self, rows: np.ndarray) -> SeamTable:
+    def taken(self, rows: NDArray[np.integer[Any] | np.bool_]) -> SeamTable:
         """Some of the rows, by index or mask."""
         return SeamTable(self.kind[rows], self.place[rows], self.tiles[rows], self.ids[rows])
 
@@ -111,8 +114,8 @@ class Seams:
         What is to be said of objects that reach from one core into the other.
     """
 
-    pairs: np.ndarray
-    likeness: np.ndarray
+    pairs: NDArray[np.int64]
+    likeness: NDArray[np.float64]
     seams: SeamTable
 
 
@@ -129,10 +132,10 @@ def compare(bank: Bank, tile: int) -> list[tuple[int, Seams]]:
 
 
 def _seams(
-    grid: Grid, tiles: tuple[int, int], both: Box, views: tuple[np.ndarray, np.ndarray], founds: tuple[Found, Found]
+    grid: Grid, tiles: tuple[int, int], both: Box, views: Views, founds: tuple[TileObjects, TileObjects]
 ) -> Seams:
     """What two tiles make of the box that both saw."""
-    pairs, counts = _shared(*views)
+    pairs, counts = count_pairs(*views)
     regions = [grid.region(tile) for tile in tiles]
     ends = reaching(views[0], *regions), reaching(views[1], *regions[::-1])
     joined, likeness = _join(pairs, counts, views, founds, ends)
@@ -145,32 +148,21 @@ def _seams(
     return Seams(joined, likeness, SeamTable.of(every, len(both)))
 
 
-def _shared(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of ids of two views (P, \\*S), (Q, \\*S) that lie on one another, int (K, 2), and on how many pixels."""
-    base = int(other.max(initial=0)) + 1
-    codes = []
-    for first, second in product(one, other):
-        there = (first > 0) & (second > 0)
-        codes.append(first[there].astype(np.int64) * base + second[there])
-    values, counts = np.unique(np.concatenate(codes), return_counts=True)
-    return np.stack([values // base, values % base], axis=1), counts
-
-
 def _join(
-    pairs: np.ndarray,
-    counts: np.ndarray,
-    views: tuple[np.ndarray, np.ndarray],
-    founds: tuple[Found, Found],
-    ends: tuple[np.ndarray, np.ndarray],
-) -> tuple[np.ndarray, np.ndarray]:
+    pairs: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    views: Views,
+    founds: tuple[TileObjects, TileObjects],
+    ends: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Which pairs are one object: the most alike first, each object in one pair; then parts of what is seen whole.
 
     Where objects are alike over all that both tiles saw, as those that lie on one another, those belong together that
     are alike in size as a whole.
     """
     if not len(pairs):
-        return np.zeros((0, 2), int), np.zeros(0)
-    first, second = (np.bincount(view.ravel())[pairs[:, side]] for side, view in enumerate(views))
+        return np.zeros((0, 2), np.int64), np.zeros(0)
+    first, second = (count_pixels(view, int(view.max()))[pairs[:, side]] for side, view in enumerate(views))
     iou = counts / (first + second - counts)
     wholes = [found.objects["seen"][pairs[:, side] - 1] for side, found in enumerate(founds)]
     alike = counts / (wholes[0] + wholes[1] - counts)
@@ -187,7 +179,7 @@ def _join(
             for side, label in enumerate((a, b)):  # its view ends there, and could not tell what it belongs to
                 if label not in taken[side] and ends[side][label] and inside[side] >= INSIDE:
                     joined.setdefault((a, b), 0.0)
-    return np.array(list(joined), int).reshape(-1, 2), np.array(list(joined.values()))
+    return np.array(list(joined), np.int64).reshape(-1, 2), np.array(list(joined.values()))
 
 
 @dataclass(frozen=True)
@@ -197,25 +189,30 @@ class _Sight:
     `middle` is the mean place of the last, in pixels of the image, (N + 1, axes).
     """
 
-    seen: np.ndarray
-    home: np.ndarray
-    abroad: np.ndarray
-    middle: np.ndarray
+    seen: NDArray[np.int64]
+    home: NDArray[np.int64]
+    abroad: NDArray[np.int64]
+    middle: NDArray[np.float64]
 
     @classmethod
-    def of(cls, view: np.ndarray, both: Box, home: Box, abroad: Box) -> _Sight:
+    def of(cls, view: NDArray[np.uint32], both: Box, home: Box, abroad: Box) -> _Sight:
         number = int(view.max(initial=0))
         here, there = (view[(slice(None), *relative(core, both))] for core in (home, abroad))
         places = np.nonzero(there)
         ids = there[places]
-        seen, at_home, far = (np.bincount(part.ravel(), minlength=number + 1) for part in (view, here, ids))
+        seen, at_home, far = (count_pixels(part, number) for part in (view, here, ids))
         sums = [np.bincount(ids, along, number + 1) for along in places[1:]]
         middle = np.stack(sums, axis=1) / np.maximum(far, 1)[:, None] + [core.start for core in abroad]
         return cls(seen, at_home, far, middle)
 
 
 def _crossings(
-    tiles: tuple[int, int], mine: _Sight, theirs: _Sight, pairs: np.ndarray, counts: np.ndarray, joined: np.ndarray
+    tiles: tuple[int, int],
+    mine: _Sight,
+    theirs: _Sight,
+    pairs: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    joined: NDArray[np.int64],
 ) -> list[Seam]:
     """What is to be said of the objects of the first tile that reach from its core into that of the second."""
     seams = []

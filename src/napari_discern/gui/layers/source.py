@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from napari_discern.errors import BadArgument
-from napari_discern.image import Image
+from napari_discern.image import ArrayView, Image
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -19,55 +19,6 @@ if TYPE_CHECKING:
 
 Extent: TypeAlias = Literal["whole image", "field of view", "current slice"]
 """Which part of an image is looked at."""
-
-
-@dataclass(frozen=True)
-class View:
-    """Some planes or volumes of a larger array, read only where asked for.
-
-    Attributes
-    ----------
-    data : array
-        NumPy, dask or zarr array.
-    lead : tuple of int
-        Place along the leading axes, which the view does not have.
-    """
-
-    data: Any
-    lead: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis that is left."""
-        return tuple(int(n) for n in self.data.shape[len(self.lead) :])
-
-    @property
-    def dtype(self) -> Any:
-        """Type of a pixel."""
-        return self.data.dtype
-
-    def __getitem__(self, key: Any, /) -> Any:
-        return self.data[(*self.lead, *(key if isinstance(key, tuple) else (key,)))]
-
-
-@dataclass(frozen=True)
-class Channels:
-    """Views of one shape as the channels of one array, (C, *S), read only where asked for."""
-
-    views: tuple[View, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Channels, and length of each other axis."""
-        return (len(self.views), *self.views[0].shape)
-
-    @property
-    def dtype(self) -> Any:
-        """Type that holds the pixels of all."""
-        return np.result_type(*(view.dtype for view in self.views))
-
-    def __getitem__(self, key: Any, /) -> np.ndarray:
-        return np.stack([np.asarray(view[key[1:]], self.dtype) for view in self.views[key[0]]])
 
 
 @dataclass(frozen=True)
@@ -131,8 +82,10 @@ class LayerSource:
         ndim = sum(a in "zyx" for a in self.axes)
         scale = tuple(abs(float(s)) or 1.0 for s in self.layer.scale[-ndim:])
         unit = str(self.layer.units[-1]) if getattr(self.layer, "units", None) else "pixel"
-        views = tuple(View(pixels(layer), tuple(place)) for layer in self.together or (self.layer,))
-        return Image(Channels(views) if self.together else views[0], self.axes, scale, unit, self.layer.name)
+        axes = self.axes.removeprefix("c") if self.together else self.axes
+        layers = self.together or (self.layer,)
+        images = [Image(ArrayView(pixels(layer), place), axes, scale, unit, self.layer.name) for layer in layers]
+        return Image.stack(images) if self.together else images[0]
 
     def current(self, viewer: ViewerModel) -> tuple[int, ...]:
         """The place that the viewer shows."""

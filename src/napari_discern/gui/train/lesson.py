@@ -119,12 +119,11 @@ def from_layers(
         covered = (here > 0).any(axis=0)
         known = covered if sure is None else covered | sure[place]
         whole = source.image(place)
-        part = Image(_Part(whole, box), "c" + whole.spatial_axes, whole.spacing, whole.unit, whole.name)
         where = {"spacing": whole.spacing, "unit": whole.unit, "measures": classes_of(labels, here)}
         truth = Instances.from_painted(here, known=known, **where)
         if classes is not None and kinds is not None:
             truth = replace(truth, measures=painted_on(classes, truth, kinds[place]))
-        pairs.append((part, truth))
+        pairs.append((whole.crop(box), truth))
     if not pairs:
         raise BadArgument(
             f"nothing is labelled on layer {labels.name!r}. Paint a few objects, or correct a result, first."
@@ -153,20 +152,6 @@ def words_of_classes(data: Sequence[tuple[Image, Instances]], card: Card | None)
     if len(named) < 2 or not new:
         return ""
     return f" ⚠ {card.name} does not know the classes {', '.join(new)}: to learn them, start from nothing."
-
-
-class _Part:
-    """A box of an image, channels first, read only where asked for."""
-
-    def __init__(self, image: Image, box: tuple[slice, ...]) -> None:
-        self.image, self.box = image, box
-        self.shape = (image.channels, *(b.stop - b.start for b in box))
-        self.dtype = image.data.dtype
-
-    def __getitem__(self, key: Any, /) -> np.ndarray:
-        parts = key[-len(self.box) :]
-        place = [range(b.start, b.stop)[k] for b, k in zip(self.box, parts, strict=True)]
-        return self.image.read([slice(p.start, p.stop) for p in place])
 
 
 def _painted(labels: Labels, behind: Sequence[Labels]) -> list[np.ndarray]:
