@@ -7,7 +7,7 @@ generator there ends the work and runs its clean-up. Its result is the generator
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def passed_on(steps: Steps[T], change: Callable[[Progress], Progress | None]) ->
 
 def part_of(steps: Steps[T], stage: str, begin: float, width: float, total: float) -> Steps[T]:
     """The same pipeline, whose progress is a part of a larger one: from `begin` on, `width` of `total`."""
-    return passed_on(steps, lambda progress: Progress(stage, begin + width * progress.fraction, total))
+    return passed_on(steps, lambda p: replace(p, stage=stage, done=begin + width * p.fraction, total=total))
 
 
 def run(steps: Steps[T], report: Callable[[Progress], object] | None = None) -> T:
