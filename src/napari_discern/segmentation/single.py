@@ -14,12 +14,12 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from napari_discern.clustering import margins
-from napari_discern.errors import BadArgument, BadFile, OutOfMemory
+from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
 from napari_discern.instances import CHANCE, Instances, settle_classes
 from napari_discern.model import Card, Embedded, Model, find_objects
 from napari_discern.normalise import Scaling
-from napari_discern.progress import Progress, Steps, part_of
+from napari_discern.progress import Progress, Steps, begun_anew, part_of
 from napari_discern.segmentation.recipe import Recipe, check_weights, recipe_for
 from napari_discern.tiles import EXTENTS, Bank, Grid, join
 
@@ -81,34 +81,8 @@ def find_in_image(image: Image, model: Model, recipe: Recipe) -> Steps[Instances
 
 
 def in_smaller_tiles(make: Callable[[Recipe], Steps[T]], recipe: Recipe, card: Card) -> Steps[tuple[T, Recipe]]:
-    """What a pipeline makes by a recipe, begun anew with tiles half as large where memory runs out; and that recipe.
-
-    Parameters
-    ----------
-    make : function
-        Gives the pipeline for a recipe. `OutOfMemory` from it says that all may be begun anew.
-    recipe : Recipe
-        What is tried first.
-    card : Card
-        Of the model, which says how large a tile is.
-
-    Raises
-    ------
-    OutOfMemory
-        If even the smallest tiles do not fit.
-    """
-    smaller = recipe.smaller(card)
-    while True:
-        try:
-            return (yield from make(recipe)), recipe
-        except OutOfMemory:
-            following = next(smaller, None)
-            if following is None:
-                raise
-        recipe = following
-        warning = f"memory ran out, so tiles of {recipe.tile} px are taken, which the recipe of the result says."
-        log.warning(warning)
-        yield Progress("smaller tiles", 0, 0, {"tile": float(max(recipe.cut(card)[0]))}, warning=warning)
+    """What a pipeline makes by a recipe, with tiles half as large where memory runs out; and by which it was."""
+    return begun_anew(make, recipe, recipe.smaller(card), "tiles of {0.tile} px")
 
 
 def set_up(model: Model, recipe: Recipe) -> Model:
