@@ -8,7 +8,6 @@ from pathlib import Path
 
 from napari_discern import io
 from napari_discern.cli.console import say, watch
-from napari_discern.cli.outputs import write_text
 from napari_discern.errors import BadModel
 from napari_discern.image import Image
 from napari_discern.instances import Instances
@@ -62,5 +61,5 @@ def _write(out: Path, image: Image, objects: Instances, truth: Instances) -> Non
     io.write_labels(out / "labels.tif", objects, overwrite=True)
     io.write_features(out / "features.csv", objects, overwrite=True)
     save_overlay(image, objects, out / "overlay.png", overwrite=True)
-    write_text(out / "scores.json", report.to_json(), overwrite=True)
+    io.write_text(out / "scores.json", report.to_json(), overwrite=True)
     say(f"{report.table()}\nimage.tif, labels.tif, features.csv, overlay.png and scores.json are in {out.resolve()}")

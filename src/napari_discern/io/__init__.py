@@ -1,6 +1,6 @@
 """Images and objects in and out of files; the suffix tells the format."""
 
-from napari_discern.io.atomic import atomic
+from napari_discern.io.atomic import atomic, refuse_existing, write_text
 from napari_discern.io.folders import Pair, list_images, list_labels, match, pair
 from napari_discern.io.formats import (
     FORMATS,
@@ -30,9 +30,11 @@ __all__ = [
     "pair",
     "read",
     "read_instances",
+    "refuse_existing",
     "stem",
     "write_features",
     "write_image",
     "write_labels",
     "write_masks",
+    "write_text",
 ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
@@ -23,8 +22,7 @@ from napari_discern.gui.work.found import Found, Wish
 from napari_discern.gui.work.latest import Latest
 from napari_discern.gui.work.runner import Runner
 from napari_discern.gui.work.shared import Shared
-from napari_discern.params import merge
-from napari_discern.segmentation import Recipe
+from napari_discern.segmentation import Recipe, make_recipe
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
@@ -84,13 +82,11 @@ class SegmentPanel(QWidget):
         return Wish(source, places, self.recipe(region))
 
     def recipe(self, region: str = "") -> Recipe:
-        """The card's settings, over them the form, over these the sliders."""
-        card = self.model.card
-        own = card.settings.model_dump() if card else {}
+        """The card's settings, over them the form, over these the sliders; see `make_recipe`."""
         options = self.form.read().model_dump(include={name.split(".")[0] for name in OPTIONS})
-        values: Mapping[str, Any] = merge(own, options | {SIZE: self.size.read().object_size})
-        values = merge(values, {**self.sliders.changes(), "region": region, "model": self.model.name})
-        return Recipe.from_dict(dict(values), "the panel")
+        asked = {**options, SIZE: self.size.read().object_size}
+        slid = {**self.sliders.changes(), "region": region, "model": self.model.name}
+        return make_recipe(("option ", asked), ("slider ", slid), card=self.model.card)
 
     def run(self) -> None:
         """Find the objects that the controls ask for."""

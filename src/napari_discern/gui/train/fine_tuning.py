@@ -96,7 +96,7 @@ class Taught:
 
 
 def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, resume: bool = False) -> Steps[Taught]:
-    """Train as planned, with smaller batches where memory runs out, and save the model among one's own.
+    """Train as planned, and save the model among one's own.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, res
     Raises
     ------
     OutOfMemory
-        If even one crop at a time does not fit, or when going on with a training.
+        As `train`.
     """
     training, data = plan.training, plan.data
     own = plan.validation or data
@@ -127,13 +127,6 @@ def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, res
     except GeneratorExit:
         session.kept = _keep_best()
         raise
-    except OutOfMemory:
-        fewer = 2 if training.batch == "auto" else training.batch // 2
-        if fewer < 1 or resume or rescue.best() is not None:
-            raise
-        yield Progress(f"memory ran out; batches of {fewer}", 0, 0)
-        smaller = replace(plan, training=training.model_copy(update={"batch": fewer}))
-        return (yield from teach(session, smaller, screen))
     session.kept, saved = keep(model, base, f"{sum(t.n for _, t in data)} own objects")
     rescue.clear()
     after = yield from _look(saved, own)
