@@ -64,7 +64,7 @@ class ArrayView:
         parts = [part if isinstance(part, int) else part[next(keys)] for part in self._place]
         return self._data[tuple(part if isinstance(part, int) else _as_slice(part) for part in parts)]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read all of it."""
         return np.asarray(self[...], dtype=dtype)
 
@@ -77,7 +77,7 @@ class _Stack:
         self.shape = (len(arrays), *arrays[0].shape)
         self.dtype = np.result_type(*(array.dtype for array in arrays))
 
-    def __getitem__(self, key: Key, /) -> np.ndarray:
+    def __getitem__(self, key: Key, /) -> NDArray[Any]:
         first, *rest = _an_axis_each(key, len(self.shape))
         if isinstance(first, slice):
             return np.stack([np.asarray(array[tuple(rest)], self.dtype) for array in self._arrays[first]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_discern.instances.classes import CHANCE, CONFIDENCE, class_names, painted_classes, settle_classes
 from napari_discern.instances.instances import CLASS, UNKNOWN, Instances, stack_objects
-from napari_discern.instances.planes import once_a_pixel
+from napari_discern.instances.planes import drop_small, once_a_pixel
 from napari_discern.instances.sharing import Labels, colour, count_pairs, names_of_partners, partners
 from napari_discern.instances.table import count_pixels, object_sums, object_table
 
@@ -19,6 +19,7 @@ __all__ = [
     "colour",
     "count_pairs",
     "count_pixels",
+    "drop_small",
     "names_of_partners",
     "object_sums",
     "object_table",

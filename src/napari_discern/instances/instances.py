@@ -100,7 +100,7 @@ class Instances:
 
         Objects of fewer than `least` pixels are left out, and so are planes that are not needed.
         """
-        return cls(made.flattened(made.without_small(planes, least)), **where)
+        return cls(made.flattened(made.drop_small(planes, least)), **where)
 
     @classmethod
     def from_layers(cls, layers: NDArray[np.uint32], **where: Any) -> Instances:

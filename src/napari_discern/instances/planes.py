@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_discern.errors import BadArgument
 from napari_discern.instances.sharing import Labels, colour, partners, several
-from napari_discern.instances.table import count_pixels
+from napari_discern.instances.table import BLOCK, count_pixels
 
 
 def integers(labels: ArrayLike) -> Labels:
@@ -29,16 +29,16 @@ def renumbered(labels: Labels) -> NDArray[np.uint32]:
     if len(ids) and ids[-1] < 1 << 24:
         table = np.zeros(int(ids[-1]) + 1, np.uint32)
         table[ids] = np.arange(1, len(ids) + 1, dtype=np.uint32)
-        return np.asarray(table[labels])
+        return _looked_up(table, labels)
     dense = np.searchsorted(ids, labels) + 1
     return np.where(labels > 0, dense, 0).astype(np.uint32)
 
 
-def without_small(planes: NDArray[np.uint32], least: int) -> NDArray[np.uint32]:
-    """Objects of at least so many pixels, ids 1..N in their order."""
+def drop_small(planes: NDArray[np.uint32], least: int) -> NDArray[np.uint32]:
+    """Only the objects of at least so many pixels, ids 1..N in their order."""
     kept = count_pixels(planes, int(planes.max(initial=0))) >= max(1, least)
     kept[0] = False
-    return np.asarray((np.cumsum(kept) * kept).astype(np.uint32)[planes])
+    return _looked_up((np.cumsum(kept) * kept).astype(np.uint32), planes)
 
 
 def flattened(planes: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -81,3 +81,11 @@ def once_a_pixel(layers: NDArray[Any]) -> NDArray[Any]:
     for upper in range(1, len(layers)):
         layers[upper][(layers[:upper] == layers[upper]).any(axis=0)] = 0
     return layers
+
+
+def _looked_up(ids: NDArray[np.uint32], labels: Labels) -> NDArray[np.uint32]:
+    """The new id of each label, a part of the image after another: an index takes eight bytes a pixel."""
+    flat, found = labels.reshape(-1), np.empty(labels.size, np.uint32)
+    for start in range(0, flat.size, BLOCK):
+        found[start : start + BLOCK] = ids[flat[start : start + BLOCK]]
+    return found.reshape(labels.shape)

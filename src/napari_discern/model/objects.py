@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_discern.clustering import SeedMap, join_pieces
-from napari_discern.instances import once_a_pixel
+from napari_discern.instances import drop_small, once_a_pixel
 from napari_discern.lazy import LazyModule
 from napari_discern.model.card import Settings
 from napari_discern.model.device import enough_memory
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import torch
 else:
     torch = LazyModule("torch")
-
-BLOCK = 1 << 22
-"""Pixels that are renumbered at a time; an index takes eight bytes a pixel."""
 
 
 @dataclass(frozen=True)
@@ -94,18 +91,3 @@ def as_layers(labels: torch.Tensor, layers: int) -> np.ndarray:
     """Labels of elements as uint32 (L, \\*S), in which an object lies once on a pixel."""
     found = labels.cpu().numpy()
     return once_a_pixel(found[None] if layers == 1 else found)
-
-
-def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:
-    """Leave out objects of fewer pixels and number the others 1..N; uint32."""
-    flat = labels.reshape(-1)
-    kept = np.empty_like(flat)
-    parts = [slice(start, start + BLOCK) for start in range(0, max(1, len(flat)), BLOCK)]
-    number = int(labels.max(initial=0)) + 1
-    size = np.sum([np.bincount(flat[part], minlength=number) for part in parts], axis=0)
-    keep = size >= max(1, min_size)
-    keep[:1] = False
-    ids = (np.cumsum(keep) * keep).astype(np.uint32)
-    for part in parts:
-        kept[part] = ids[flat[part]]
-    return kept.reshape(labels.shape)
