@@ -12,10 +12,10 @@ from napari_discern.gui.batch.panel import BatchPanel
 from napari_discern.gui.evaluate.panel import EvaluatePanel
 from napari_discern.gui.explore.panel import ExplorePanel
 from napari_discern.gui.segment.panel import SegmentPanel
-from napari_discern.gui.train.fine_tuning import Taught
+from napari_discern.gui.train.fine_tuning import FineTuned
 from napari_discern.gui.train.panel import TrainPanel
 from napari_discern.gui.work.session import Session
-from napari_discern.training import autosave as rescue
+from napari_discern.training import Autosave
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -42,9 +42,9 @@ class Dock(QWidget):
         self.tabs.addTab(_Scrolling(self.batch), "Batch")
         self._mark_left()
         self.session.work.ended.connect(self._mark_left)
-        self.train.offer.forgotten.connect(self._mark_left)
-        self.segment.correct.noted.connect(self._teach)
-        self.train.taught.connect(self._apply)
+        self.train.unfinished.forgotten.connect(self._mark_left)
+        self.segment.correct.noted.connect(self._take_lesson)
+        self.train.fine_tuned.connect(self._apply)
         self.train.undone.connect(self._apply)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -58,7 +58,7 @@ class Dock(QWidget):
         """Narrow, so that the image keeps its room."""
         return QSize(380, 700)
 
-    def _teach(self, checked: Labels) -> None:
+    def _take_lesson(self, checked: Labels) -> None:
         """What a person has said something of is what is to be learnt."""
         found = self.segment.found
         if found is not None and checked is self.segment.result and checked in self.session.viewer.layers:
@@ -68,8 +68,9 @@ class Dock(QWidget):
 
     def _mark_left(self, _: object = None) -> None:
         """Say on the tab that a training was left, to be gone on with there."""
-        self.tabs.setTabText(2, "Train ⚠" if rescue.is_left() and not self.session.work.busy else "Train")
-        self.tabs.setTabToolTip(2, "A training was left unfinished." if rescue.is_left() else "")
+        left = bool(Autosave.left())
+        self.tabs.setTabText(2, "Train ⚠" if left and not self.session.work.busy else "Train")
+        self.tabs.setTabToolTip(2, "A training was left unfinished." if left else "")
 
     def cancel(self) -> None:
         """Stop what runs, and wait no longer for a click."""
@@ -83,7 +84,7 @@ class Dock(QWidget):
             self.release()
         return bool(super().event(event))
 
-    def _apply(self, _: Taught | None = None) -> None:
+    def _apply(self, _: FineTuned | None = None) -> None:
         """Use another model at once on the image that is picked in Train."""
         model = self.segment.model.name
         if self.train.image.layer is not None:

@@ -1,4 +1,4 @@
-"""Outcome: what a new model scores on each image of the lesson, and a look at the worst."""
+"""Table of what a new model scores on each image of the lessons, and a look at the worst."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from napari_discern.gui.layers.source import AID
-from napari_discern.gui.train.fine_tuning import Looked
+from napari_discern.gui.train.fine_tuning import ImageScores
 from napari_discern.gui.work.session import Session
 from napari_discern.metrics import matching
 
@@ -18,12 +18,12 @@ ROWS = 6
 """Rows that are seen without scrolling."""
 
 
-class Outcome(QWidget):
+class ScoreTable(QWidget):
     """A row an image, the worst first, and a button that opens that one with what was missed."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.session, self.looked = session, Looked()
+        self.session, self.scores = session, ImageScores()
         self.table, self.open = QTableWidget(0, 4), QPushButton("Open the &worst")
         self.table.setHorizontalHeaderLabels(["image", "S(0.5)", "true", "found"])
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -39,23 +39,23 @@ class Outcome(QWidget):
         layout.addWidget(self.open)
         self.hide()
 
-    def show_scores(self, looked: Looked) -> None:
-        """Show what a model makes of a lesson."""
-        self.looked = looked
-        self.table.setRowCount(len(looked.scores))
-        for row, (name, one) in enumerate(looked.scores.items()):
+    def show_scores(self, shown: ImageScores) -> None:
+        """Show what a model makes of lessons."""
+        self.scores = shown
+        self.table.setRowCount(len(shown.scores))
+        for row, (name, one) in enumerate(shown.scores.items()):
             cells = (name, f"{one.S[0.5]:.2f}", str(one.n_truth), str(one.n_found))
             for column, words in enumerate(cells):
                 self.table.setItem(row, column, QTableWidgetItem(words))
         height = self.table.verticalHeader().defaultSectionSize()
-        self.table.setFixedHeight((min(len(looked.scores), ROWS) + 1) * height + 4)
+        self.table.setFixedHeight((min(len(shown.scores), ROWS) + 1) * height + 4)
         self.show()
 
     def open_worst(self) -> None:
         """Add the worst image to the layers, with its true objects and those that were found."""
-        if self.looked.worst is None:
+        if self.scores.worst is None:
             return
-        name, window, found = self.looked.worst
+        name, window, found = self.scores.worst
         partners = matching(found, window.truth, 0.5)
         aid: dict[str, Any] = {"metadata": {AID: True}}
         rgb = window.patch.shape[0] == 3
