@@ -7,10 +7,10 @@ page. The help text is the docstring under a field.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import UnionType
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, TypeAlias, Union, get_args, get_origin
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,7 +18,10 @@ from pydantic.fields import FieldInfo
 
 from napari_discern.errors import BadArgument
 
-Values = Mapping[str, Any]
+Values: TypeAlias = Mapping[str, Any]
+Layer: TypeAlias = tuple[str, Values]
+"""Values, nested as the parameters are, after what stands before a field's name where an error blames them: "--" makes
+--tile of it, "recipe.toml, " makes recipe.toml, tile."""
 BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most", "multiple_of": "a multiple of"}
 
 
@@ -60,19 +63,24 @@ class Params(BaseModel):
         BadArgument
             If a name is unknown or a value does not fit.
         """
+        return cls.from_layers((f"{where}, {cls.__name__}.", values))
+
+    @classmethod
+    def from_layers(cls, *layers: Layer) -> Self:
+        """Lay values over one another, the strongest last, and validate the result once.
+
+        Raises
+        ------
+        BadArgument
+            If a name is unknown or a value does not fit; where it came from is named.
+        """
+        values: dict[str, Any] = {}
+        for _, layer in layers:
+            values = merge(values, layer)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise BadArgument(explain(error, cls.__name__, where)) from error
-
-
-def explain(error: ValidationError, what: str, where: str) -> str:
-    """A validation error in plain words, one line a field."""
-    lines = [
-        f"  {'.'.join(str(part) for part in item['loc']) or what}: {item['msg']} (got {item['input']!r:.60})"
-        for item in error.errors()
-    ]
-    return f"{where} does not describe a valid {what}:\n" + "\n".join(lines)
+            raise BadArgument(_explain(error, cls.__name__, values, layers)) from error
 
 
 @dataclass(frozen=True)
@@ -161,3 +169,36 @@ def _marks(annotation: Any) -> Iterator[Any]:
     """What stands beside the types inside an annotation: bounds."""
     for arg in get_args(annotation):
         yield from arg.metadata if isinstance(arg, FieldInfo) else _marks(arg)
+
+
+def _explain(error: ValidationError, what: str, values: Values, layers: Sequence[Layer]) -> str:
+    """The errors in plain words, one line for each field."""
+    lines: dict[str, list[str]] = {}
+    for item in error.errors():
+        path = _path(item["loc"], values)
+        got = "" if isinstance(item["input"], Mapping) else f" (got {item['input']!r:.60})"
+        message = item["msg"].removeprefix("Value error, ") + got
+        origin = _origin(path, layers)
+        lines.setdefault(f"{origin}{'.'.join(path)}" if path else origin.rstrip("-., ") or what, []).append(message)
+    return "\n".join(f"{where}: {' | '.join(messages)}" for where, messages in lines.items())
+
+
+def _path(location: tuple[int | str, ...], values: Any) -> list[str]:
+    """The names in a location of pydantic's, without the kinds and types that it puts between them."""
+    path: list[str] = []
+    for part in location:
+        if part in values if isinstance(values, Mapping) else isinstance(values, list) and isinstance(part, int):
+            path.append(str(part))
+            values = values[part]
+    return path or [str(part) for part in location]
+
+
+def _origin(path: list[str], layers: Sequence[Layer]) -> str:
+    """What stands before the name of the value at `path`: of the strongest layer that has it, or of the only one."""
+    for where, values in reversed(layers):
+        place: Any = values if path else None
+        for part in path:
+            place = place.get(part) if isinstance(place, Mapping) else place
+        if place is not None:
+            return where
+    return layers[0][0] if len(layers) == 1 else ""

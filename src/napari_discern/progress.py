@@ -6,10 +6,15 @@ generator there ends the work and runs its clean-up. Its result is the generator
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
+from napari_discern.errors import OutOfMemory
+
+log = logging.getLogger(__name__)
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -64,7 +69,38 @@ def passed_on(steps: Steps[T], change: Callable[[Progress], Progress | None]) ->
 
 def part_of(steps: Steps[T], stage: str, begin: float, width: float, total: float) -> Steps[T]:
     """The same pipeline, whose progress is a part of a larger one: from `begin` on, `width` of `total`."""
-    return passed_on(steps, lambda progress: Progress(stage, begin + width * progress.fraction, total))
+    return passed_on(steps, lambda p: replace(p, stage=stage, done=begin + width * p.fraction, total=total))
+
+
+def begun_anew(make: Callable[[S], Steps[T]], first: S, smaller: Iterator[S], words: str) -> Steps[tuple[T, S]]:
+    """What a pipeline makes of `first`, or where memory runs out of the next smaller thing; and of which it was.
+
+    Parameters
+    ----------
+    make : function
+        Gives the pipeline; `OutOfMemory` from it says that nothing is lost if it is begun anew.
+    first, smaller : object, iterator of such
+        What to make it of, and what instead, one after another.
+    words : str
+        How what is tried instead is called in the warning, with its attributes ("tiles of {0.tile} px").
+
+    Raises
+    ------
+    OutOfMemory
+        If there is nothing smaller.
+    """
+    tried = first
+    while True:
+        try:
+            return (yield from make(tried)), tried
+        except OutOfMemory:
+            following = next(smaller, None)
+            if following is None:
+                raise
+        tried = following
+        warning = f"memory ran out; begun anew with {words.format(tried)}."
+        log.warning(warning)
+        yield Progress("begin anew", 0, 0, warning=warning)
 
 
 def run(steps: Steps[T], report: Callable[[Progress], object] | None = None) -> T:

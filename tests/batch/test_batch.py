@@ -540,7 +540,7 @@ def test_killed_at_any_moment_and_resumed_it_is_the_same(volume: Path, tmp_path:
     other = tmp_path / "undisturbed.ome.zarr"
     shutil.copytree(volume, other)
     label(other)
-    script = KILLED.format(paths=[str(Path(__file__).parents[1])])
+    script = KILLED.format(paths=[str(Path(__file__).parents[1]), str(Path(__file__).parent)])
     ended = subprocess.run([sys.executable, "-c", script, str(volume), str(moment)], check=False).returncode
     assert ended == -signal.SIGKILL
     label(volume, resume=True)

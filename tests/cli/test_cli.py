@@ -19,7 +19,6 @@ import tifffile
 from napari_discern import cli, gui, io
 from napari_discern.backbones import SegResNet
 from napari_discern.cli import console
-from napari_discern.cli import segment as segmenting
 from napari_discern.cli import train as training
 from napari_discern.clustering import MeanShift
 from napari_discern.errors import BadFile, TrainingFailed
@@ -28,7 +27,7 @@ from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.model import Architecture, Card, Model, Settings, read_card, zoo
 from napari_discern.progress import Progress, Steps
-from napari_discern.segmentation import Recipe
+from napari_discern.segmentation import Recipe, many
 
 Say = Callable[..., tuple[int, str, str]]
 SMALL = SegResNet(filters=8, levels=2)
@@ -394,14 +393,14 @@ class TestSegment:
     def test_ctrl_c_keeps_what_is_finished(
         self, say: Say, images: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        whole = segmenting.segment
+        whole = many.find_in_image
 
         def interrupted(image: Image, *rest: Any) -> Iterator[Progress]:
             if image.name == "b":
                 raise KeyboardInterrupt
             return (yield from whole(image, *rest))
 
-        monkeypatch.setattr(segmenting, "segment", interrupted)
+        monkeypatch.setattr(many, "find_in_image", interrupted)
         code, said, err = say("segment", images, "--model", model, "--out", tmp_path / "out")
         assert code == 130
         assert said.startswith("a: ")
@@ -416,7 +415,7 @@ class TestSegment:
             yield Progress("segment", 0, 1)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(segmenting, "segment", interrupted)
+        monkeypatch.setattr(many, "find_in_image", interrupted)
         assert say("segment", images, "--model", model, "--out", tmp_path / "out")[0] == 130
         assert not (tmp_path / "out").exists()
 
@@ -443,7 +442,7 @@ class TestSegment:
             yield Progress("segment", 1, 1)
             return Instances.from_masks(masks)
 
-        monkeypatch.setattr(segmenting, "segment", overlapping)
+        monkeypatch.setattr(many, "find_in_image", overlapping)
         assert say("segment", images / "a.tif", "--model", model, "--out", out, "--overwrite")[0] == 0
         assert files(out) == ["a.csv", "a.npz", "recipe.toml"]
         assert np.array_equal(np.load(out / "a.npz")["masks"], masks)

@@ -13,7 +13,7 @@ from stubs import values_of
 
 from napari_discern.cli import flags
 from napari_discern.errors import BadArgument
-from napari_discern.params import Params
+from napari_discern.params import Params, merge
 from napari_discern.segmentation import Recipe
 from napari_discern.training import Training
 
@@ -54,7 +54,8 @@ def parse(params: type[Params], words: list[str]) -> dict[str, Any]:
 
 
 def pen(*words: str, low: dict[str, Any] | None = None) -> Pen:
-    return flags.build(Pen, ("Pen", Pen().model_dump()), ("pen.toml", low or {}), ("", parse(Pen, list(words))))
+    layers = ("Pen, ", Pen().model_dump()), ("pen.toml, ", low or {}), ("--", parse(Pen, list(words)))
+    return Pen.from_layers(*layers)
 
 
 def words_of(leaf: flags.Leaf, value: Any) -> list[str]:
@@ -79,7 +80,7 @@ def test_each_leaf_goes_there_and_back(params: type[Params], leaf: flags.Leaf, d
     needed = {"model": "nuclei"} if params is Recipe else {}
     lowest = params.from_dict(needed).model_dump()
     try:
-        built = flags.build(params, ("defaults", lowest), ("", parse(params, words_of(leaf, value))))
+        built: Any = params.from_layers(("defaults, ", lowest), ("--", parse(params, words_of(leaf, value))))
     except BadArgument as error:
         assume("must be below" not in str(error))  # one field with another
         raise
@@ -127,7 +128,7 @@ def test_another_kind_drops_what_the_kind_before_was_set_to() -> None:
 
 def test_merge_leaves_its_layers_as_they_are() -> None:
     low, high = {"a": {"b": 1}}, {"a": {"c": 2}}
-    assert flags.merge(low, high) == {"a": {"b": 1, "c": 2}}
+    assert merge(low, high) == {"a": {"b": 1, "c": 2}}
     assert (low, high) == ({"a": {"b": 1}}, {"a": {"c": 2}})
 
 
@@ -158,7 +159,7 @@ def test_errors_name_the_file_where_it_is_to_blame() -> None:
 
 def test_errors_of_several_fields_together_are_told() -> None:
     with pytest.raises(BadArgument, match="give minutes or steps, not both"):
-        flags.build(Training, ("", {"minutes": "1", "steps": "5"}))
+        Training.from_layers(("--", {"minutes": "1", "steps": "5"}))
 
 
 def test_unknown_choices_are_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,6 @@ from napari_discern.gui.dock import Dock
 from napari_discern.gui.layers.review import Checked
 from napari_discern.gui.layers.source import AID, RECIPE
 from napari_discern.gui.preferences import Preferences, preferences, recall
-from napari_discern.gui.segment import finding
 from napari_discern.gui.segment import panel as panel_module
 from napari_discern.gui.segment.finding import Found
 from napari_discern.gui.segment.panel import SegmentPanel
@@ -31,7 +30,7 @@ from napari_discern.gui.work.session import Session
 from napari_discern.image import Image
 from napari_discern.model import Architecture, Card, Model, Settings, zoo
 from napari_discern.progress import Progress, run
-from napari_discern.segmentation import Recipe, segment
+from napari_discern.segmentation import Recipe, many, segment
 from napari_discern.synthetic import Cells
 
 pytestmark = pytest.mark.usefixtures("own")
@@ -202,7 +201,7 @@ def test_a_run_can_be_stopped_and_changes_nothing(
         finally:
             closed.append(True)
 
-    monkeypatch.setattr(finding, "segment", endless)
+    monkeypatch.setattr(many, "find_in_image", endless)
     add(viewer, np.zeros((2, 40, 40), np.uint8))
     dock.segment.model.pick("nuclei")
     with qtbot.waitSignal(dock.session.work.progressed, timeout=60_000):
@@ -393,7 +392,7 @@ def test_closing_asks_while_something_runs(
         asked.append(words[-1])
         return getattr(QMessageBox.StandardButton, answer)
 
-    monkeypatch.setattr(finding, "segment", endless)
+    monkeypatch.setattr(many, "find_in_image", endless)
     monkeypatch.setattr(QMessageBox, "question", question)
     add(viewer, np.zeros((2, 40, 40), np.uint8))
     dock.segment.model.pick("nuclei")

@@ -23,7 +23,7 @@ from napari_discern.model import Model, Settings, find_objects
 from napari_discern.normalise import Percentile
 from napari_discern.progress import run
 from napari_discern.segmentation import Recipe, embed, recipe_for, segment
-from napari_discern.segmentation.segment import JOINING
+from napari_discern.segmentation.single import JOINING
 
 to_embed = Model.embed
 TRUTH = balls((61, 83), (4, 4), 14)

@@ -6,6 +6,7 @@ from napari_discern.batch.crew import crew_for
 from napari_discern.batch.estimate import Estimate, estimate, fitting_tile
 from napari_discern.batch.events import Event, Events
 from napari_discern.batch.inputs import Source, convert, sources
+from napari_discern.batch.many import VolumeDone, estimate_all, label_all
 from napari_discern.batch.plan import Plan, plan
 from napari_discern.batch.report import Report
 from napari_discern.batch.settings import Batch
@@ -26,11 +27,14 @@ __all__ = [
     "Report",
     "Source",
     "Task",
+    "VolumeDone",
     "convert",
     "crew_for",
     "estimate",
+    "estimate_all",
     "fitting_tile",
     "job_script",
+    "label_all",
     "label_volume",
     "plan",
     "sources",

@@ -19,8 +19,8 @@ from napari_discern.batch.volume import Job, label_volume
 from napari_discern.batch.workplace import Workplace
 from napari_discern.errors import BadFile
 from napari_discern.model import Card, read_card, zoo
-from napari_discern.progress import Progress, Steps
-from napari_discern.segmentation import Recipe, check_weights
+from napari_discern.progress import Progress, Steps, run
+from napari_discern.segmentation import Recipe, check_weights, in_smaller_tiles
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,35 @@ class Task:
         return read_card(zoo.locate_model(self.recipe.model))
 
     def label(self, source: Source, crew: Crew) -> Steps[Report]:
-        """Label one volume, made from another image first where it is none; see `label_volume`."""
+        """Label one volume, made from another image first where it is none; see `label_volume`.
+
+        Where memory runs out before much is done it is begun anew with smaller tiles. A run that is gone on with keeps
+        its tiles.
+
+        Parameters
+        ----------
+        source : Source
+            Which volume.
+        crew : Crew
+            Who does the tiles.
+
+        Raises
+        ------
+        BadFile, BadArgument, OutputExists, TileFailed
+            As `label_volume`; or if the model does not fit the volume.
+        OutOfMemory
+            If even the smallest tiles do not fit.
+        """
         if source.is_converted and not source.volume.exists():
             yield from convert(source)
         yield Progress("plan", 0, 0)
-        return (yield from label_volume(self.job(source.volume), crew))
+        planned, _ = self._planned(source.volume)
+        labelling = in_smaller_tiles(
+            lambda recipe: label_volume(self._job(source.volume, self._plan(source.volume, recipe)), crew),
+            planned.recipe,
+            self.card,
+        )
+        return (yield from labelling)[0]
 
     def estimate(self, source: Source) -> Estimate:
         """What labelling a volume will take, from two of its tiles; nothing is changed."""
@@ -65,31 +89,46 @@ class Task:
 
     def job(self, volume: Path) -> Job:
         """What is to be done with a volume; its tiles fit in the memory that may be used."""
-        planned, _ = self._planned(volume)
+        return self._job(volume, self._planned(volume)[0])
+
+    def _job(self, volume: Path, planned: Plan) -> Job:
         return Job(volume, planned, ModelFinder(planned.recipe), self.batch, self.resume, self.overwrite)
 
     def _planned(self, volume: Path) -> tuple[Plan, Estimate | None]:
         """How a volume is cut, and what it will take where that was tried to find a tile that fits."""
         check_weights(self.recipe.weights_sha256, self.card)
-        planned = plan(volume, self.recipe, self.card, self.batch)
-        if not self.batch.memory:
+        begun = self._begun(volume)
+        planned = self._plan(volume, begun or self.recipe)
+        if begun or not self.batch.memory:
             return planned, None
-        workplace = Workplace(volume, self.batch.label_name)
-        if self.resume and workplace.exists:
-            return self._with_tile(volume, workplace.plan.recipe.tile), None  # as it was made to fit then
         tried = self._try(volume, planned)
         side = fitting_tile(tried, bytes_of(self.batch.memory))
         if side is None:
-            return planned, tried
-        planned = self._with_tile(volume, side)
+            return tried.plan, tried
+        planned = self._plan(volume, self.recipe.model_copy(update={"tile": side}))
         log.warning(
             "%s: tiles of %s px with a halo of %s px, so that %s are enough.",
             volume, side, max(planned.halo), self.batch.memory,
         )  # fmt: skip
         return planned, None
 
-    def _with_tile(self, volume: Path, tile: object) -> Plan:
-        return plan(volume, self.recipe.model_copy(update={"tile": tile}), self.card, self.batch)
+    def _begun(self, volume: Path) -> Recipe | None:
+        """The recipe with the tiles of a run that is to be gone on with, where those were made to fit then."""
+        workplace = Workplace(volume, self.batch.label_name)
+        if not (self.resume and workplace.exists):
+            return None
+        tile = workplace.plan.recipe.tile
+        fitted = self.batch.memory or tile in [recipe.tile for recipe in self.recipe.smaller(self.card)]
+        return self.recipe.model_copy(update={"tile": tile}) if fitted else None
+
+    def _plan(self, volume: Path, recipe: Recipe) -> Plan:
+        return plan(volume, recipe, self.card, self.batch)
 
     def _try(self, volume: Path, planned: Plan) -> Estimate:
-        return estimate(volume, planned, ModelFinder(planned.recipe), self.batch.workers)
+        """What a run will take; of smaller tiles where memory runs out."""
+
+        def tried(recipe: Recipe) -> Steps[Estimate]:
+            yield Progress("try two tiles", 0, 0)
+            return estimate(volume, self._plan(volume, recipe), ModelFinder(recipe), self.batch.workers)
+
+        return run(in_smaller_tiles(tried, planned.recipe, self.card))[0]

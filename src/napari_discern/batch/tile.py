@@ -15,7 +15,7 @@ from napari_discern.batch.memory import now_and_then
 from napari_discern.batch.output import Target
 from napari_discern.batch.plan import frame_of
 from napari_discern.batch.workplace import Workplace, writing
-from napari_discern.errors import BadFile, DiscernError, TileFailed
+from napari_discern.errors import BadFile, DiscernError, OutOfMemory, TileFailed
 from napari_discern.model import Model, zoo
 from napari_discern.progress import run
 from napari_discern.segmentation import Measures, Patches, Recipe, all_sizes, check_weights, find_in_patch, set_up
@@ -52,15 +52,24 @@ class TileWork:
 
 @dataclass(frozen=True)
 class TileDone:
-    """A tile that is done, and why there is nothing in it if it could not be."""
+    """A tile that is done, and why there is nothing in it if it could not be.
+
+    Attributes
+    ----------
+    failure : str
+        What was wrong; "" where nothing was.
+    is_too_large : bool
+        Whether it was memory that ran out.
+    """
 
     frame: int
     tile: int
     failure: str = ""
+    is_too_large: bool = False
 
 
 def do_tile(work: TileWork) -> TileDone:
-    """Find the objects of a tile and bank them. What is wrong with its pixels is told, not raised.
+    """Find the objects of a tile and bank them. What is wrong with its pixels, or its size, is told, not raised.
 
     Raises
     ------
@@ -76,6 +85,8 @@ def do_tile(work: TileWork) -> TileDone:
         return TileDone(work.frame, work.tile, str(error))
     try:
         layers, measures = work.finder(patch)
+    except OutOfMemory as error:
+        return TileDone(work.frame, work.tile, str(error), is_too_large=True)
     except DiscernError:
         raise
     except Exception as error:  # from whichever library

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from napari_discern.batch.report import Report, events_at_seams, objects_of
 from napari_discern.batch.settings import Batch
 from napari_discern.batch.tile import FillWork, Finder, SeamWork, TileDone, TileWork, compare_tile, do_tile, fill_tile
 from napari_discern.batch.workplace import Workplace, writing
-from napari_discern.errors import BadFile
+from napari_discern.errors import BadFile, OutOfMemory, TileFailed
 from napari_discern.image import Image
 from napari_discern.normalise import SAMPLE, Scaling
 from napari_discern.progress import Progress, Steps, part_of
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 SEAMS = "seams.json"
 JOIN, FILL, PYRAMID = 0.05, 0.03, 0.02
 """Shares of the bar that joining, writing and the smaller levels take."""
+LITTLE = 0.1
+"""Share of the tiles that may be done in vain: where memory runs out later a run is not begun anew."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,10 @@ def label_volume(job: Job, crew: Crew) -> Steps[Report]:
         is at work.
     BadFile
         If the volume cannot be written to, or tiles could not be done.
+    OutOfMemory
+        If tiles are too large and hardly one was done; nothing of the run is left then.
+    TileFailed
+        If tiles are too large, or fail for a reason that others would fail for as well. What is done stays.
     """
     begun, workplace = time.perf_counter(), job.workplace
     with writing(job.volume), workplace.locked():
@@ -94,7 +102,7 @@ def label_volume(job: Job, crew: Crew) -> Steps[Report]:
         resumed = workplace.begin(job.plan, job.resume, job.overwrite)
         _note(workplace, f"{'resumed' if resumed else 'begun'}: {len(job.plan.grid)} tiles, {job.plan.count} frame(s)")
         yield from _settled(job)
-        failed = yield from _tiles(job, crew)
+        failed = yield from _tiles(job, crew, resumed)
         _refuse_gaps(job, failed)
         give_back()
         frames: list[Joined] = []
@@ -150,30 +158,60 @@ def _normalised(image: Image, plan: Plan) -> Scaling:
         return plan.recipe.normalise(Image(np.concatenate(parts, axis=1)[:, None], "cyx", name=image.name))
 
 
-def _tiles(job: Job, crew: Crew) -> Steps[list[TileDone]]:
-    """Do all tiles that are not done; which of them could not be."""
+def _tiles(job: Job, crew: Crew, resumed: bool) -> Steps[list[TileDone]]:
+    """Do all tiles that are not done; which of them could not be.
+
+    The largest come first: where memory runs out it does so before much is done. Those at hand are waited for then.
+    """
     workplace, plan = job.workplace, job.plan
+    grid = plan.grid
+    largest_first = sorted(range(len(grid)), key=lambda tile: -math.prod(sides(grid.region(tile))))
+    banks = [workplace.bank(frame) for frame in range(plan.count)]
     todo = [
         TileWork(workplace, frame, tile, job.finder)
-        for frame in range(plan.count)
-        for bank in [workplace.bank(frame)]
-        for tile in range(len(plan.grid))
+        for frame, bank in enumerate(banks)
+        for tile in largest_first
         if not bank.has(tile)
     ]
-    total = plan.count * len(plan.grid)
-    done = total - len(todo)
-    failed: list[TileDone] = []
+    total = plan.count * len(grid)
+    done, failed, too_large = total - len(todo), list[TileDone](), list[TileDone]()
     end = total / (1 - JOIN - FILL - PYRAMID)
     yield Progress("tiles", done, end)
-    with closing(crew.each(do_tile, todo)) as results:
+    with closing(crew.each(do_tile, takewhile(lambda _: not too_large, todo))) as results:
         for result in results:
-            if result is not None:
+            if result is not None and result.is_too_large:
+                too_large.append(result)
+            elif result is not None:
                 done += 1
                 if result.failure:
                     failed.append(result)
                     _note(workplace, f"tile {result.tile} of frame {result.frame} failed: {result.failure}")
             yield Progress("tiles", done, end, {"tiles": done, "of": total})
+    if too_large:
+        _give_up(workplace, too_large[0].failure, done, resumed)
     return sorted(failed, key=lambda tile: (tile.frame, tile.tile))
+
+
+def _give_up(workplace: Workplace, why: str, done: int, resumed: bool) -> NoReturn:
+    """Stop where memory ran out; a run that was just begun is removed, for another with smaller tiles.
+
+    Raises
+    ------
+    OutOfMemory
+        If it is removed.
+    TileFailed
+        If it stays, since much is done.
+    """
+    plan = workplace.plan
+    total = plan.count * len(plan.grid)
+    if not resumed and done <= LITTLE * total:
+        workplace.remove()
+        raise OutOfMemory(f"{workplace.volume}: {why}")
+    _note(workplace, f"memory ran out: {why}")
+    raise TileFailed(
+        f"{workplace.volume}: memory ran out after {done} of {total} tiles. These are kept: go on with --resume where "
+        f"there is more memory, or with fewer --workers; or begin anew with --overwrite and a smaller --tile. ({why})"
+    )
 
 
 def _refuse_gaps(job: Job, failed: Sequence[TileDone]) -> None:

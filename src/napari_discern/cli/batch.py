@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_discern.batch import Batch, Report, Source, Task, crew_for, job_script, sources
-from napari_discern.batch.crew import Crew
-from napari_discern.cli.console import note, say, watch
-from napari_discern.cli.flags import add_flags, build, given
-from napari_discern.cli.segment import RECORDS
-from napari_discern.cli.segment import plan as recipe_of
+from napari_discern.batch import Batch, Estimate, Task, VolumeDone, estimate_all, job_script, label_all
+from napari_discern.cli.console import blame, say, watch
+from napari_discern.cli.flags import add_flags, given
+from napari_discern.cli.segment import RECORDS, recipe_of
 from napari_discern.errors import DiscernError
+from napari_discern.progress import Progress
+from napari_discern.progress import run as run_to_end
 from napari_discern.segmentation import Recipe
 
 DONE, FAILED_SOME, FAILED_ALL, SUSPICIOUS = 0, 1, 2, 3
@@ -40,49 +39,29 @@ def run(args: argparse.Namespace) -> int:
     """Label all volumes; what is wrong with one does not stop the others."""
     flags = given(args)
     wishes = {name: flags.pop(name) for name in list(flags) if name in Batch.model_fields}
-    batch, recipe = build(Batch, ("", wishes)), recipe_of(args.recipe, flags)
+    batch, recipe = Batch.from_layers(("--", wishes)), recipe_of(args.recipe, flags)
     if args.slurm:
         say(job_script(args.slurm, args.inputs, recipe, batch, args.out, args.overwrite))
         return DONE
-    work, images = Work(Task(recipe, batch, args.resume, args.overwrite)), sources(args.inputs, args.out)
+    task = Task(recipe, batch, args.resume, args.overwrite)
     if args.dry_run:
-        return work.try_all(images)
-    with crew_for(batch) as crew:
-        return work.label_all(images, crew)
+        done = run_to_end(estimate_all(task, args.inputs, args.out), _tell)
+    else:
+        done = watch(label_all(task, args.inputs, args.out), _tell)
+    failed = sum(isinstance(each.result, DiscernError) for each in done)
+    if failed:
+        return FAILED_ALL if failed == len(done) else FAILED_SOME
+    return SUSPICIOUS if any(each.report and each.report.suspicious for each in done) else DONE
 
 
-@dataclass
-class Work:
-    """Volumes being done: reports of those that are, and what went wrong with the others."""
-
-    task: Task
-    reports: list[Report] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-
-    def try_all(self, images: list[Source]) -> int:
-        """Say what each volume will take."""
-        for source in images:
-            try:
-                say(f"{source.path}: {self.task.estimate(source).line}")
-            except DiscernError as error:
-                self._fail(source.path, error)
-        return FAILED_ALL if len(self.failures) == len(images) else min(FAILED_SOME, len(self.failures))
-
-    def label_all(self, images: list[Source], crew: Crew) -> int:
-        """Label one volume after another, and say a line of each."""
-        for source in images:
-            try:
-                report = watch(self.task.label(source, crew))
-            except DiscernError as error:
-                self._fail(source.path, error)
-                continue
-            self.reports.append(report)
-            say(f"{source.volume}: {report.line}, {report.seconds:.1f} s")
-        if self.failures:
-            return FAILED_SOME if self.reports else FAILED_ALL
-        return SUSPICIOUS if any(report.suspicious for report in self.reports) else DONE
-
-    def _fail(self, path: Path, error: DiscernError) -> None:
-        text = str(error) if path.name in str(error) else f"{path}: {error}"
-        self.failures.append(text)
-        note(f"error: {text}")
+def _tell(step: Progress) -> None:
+    """Say a line of each volume."""
+    if not isinstance(step, VolumeDone):
+        return
+    source, result = step.source, step.result
+    if isinstance(result, DiscernError):
+        blame(source.path, result)
+    elif isinstance(result, Estimate):
+        say(f"{source.path}: {result.line}")
+    else:
+        say(f"{source.volume}: {result.line}, {result.seconds:.1f} s")

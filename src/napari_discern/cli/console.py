@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO, TypeVar
 
 from tqdm import tqdm
@@ -31,14 +32,19 @@ def note(text: str) -> None:
     _write(text, sys.stderr)
 
 
+def blame(path: Path, error: Exception) -> None:
+    """Say what went wrong with a file, which is named if the error does not name it itself."""
+    note(f"error: {error}" if path.name in str(error) else f"error: {path}: {error}")
+
+
 def _write(text: str, stream: TextIO) -> None:
     with tqdm.external_write_mode(file=stream):
         stream.write(text + "\n")
         stream.flush()
 
 
-def watch(steps: Steps[T]) -> T:
-    """Run a pipeline to its end behind a bar with the time left, and return its result.
+def watch(steps: Steps[T], tell: Callable[[Progress], object] | None = None) -> T:
+    """Run a pipeline to its end behind a bar with the time left, and return its result; `tell` gets each report.
 
     Ctrl-C stops it where it next yields, so that it can clean up and keep what it has; a second one at once.
     """
@@ -47,6 +53,8 @@ def watch(steps: Steps[T]) -> T:
     with bar, _put_off() as interrupt:
 
         def report(progress: Progress) -> None:
+            if tell is not None:
+                tell(progress)
             interrupt()
             _move(bar, progress)
 

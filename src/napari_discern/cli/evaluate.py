@@ -8,7 +8,6 @@ from pathlib import Path
 
 from napari_discern import io
 from napari_discern.cli.console import say, watch
-from napari_discern.cli.outputs import refuse_existing, write_text
 from napari_discern.errors import BadArgument
 from napari_discern.evaluation import draw_worst, evaluate, oracle, score_proposals, verdict
 from napari_discern.metrics import table_of
@@ -37,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, print the table, and write what was asked for."""
-    refuse_existing([args.json, args.figure], args.overwrite)
+    io.refuse_existing([args.json, args.figure], args.overwrite)
     if args.oracle and args.proposals:
         raise BadArgument("give --oracle or --proposals, not both.")
     return _look_into(args) if args.oracle else _propose(args) if args.proposals else _score(args)
@@ -52,7 +51,7 @@ def _score(args: argparse.Namespace) -> int:
     report = watch(evaluate(args.labels, args.truth))
     say(report.table().rstrip("\n"))
     if args.json:
-        write_text(args.json, report.to_json(), args.overwrite)
+        io.write_text(args.json, report.to_json(), args.overwrite)
     if args.figure:
         images, overwrite = args.images, args.overwrite
         draw_worst(report, args.labels, args.truth, args.figure, images=images, overwrite=overwrite)
@@ -67,7 +66,7 @@ def _propose(args: argparse.Namespace) -> int:
     found = watch(score_proposals(zoo.load_model(args.model, args.device), [pair.read() for pair in pairs]))
     say(found.table().rstrip("\n"))
     if args.json:
-        write_text(args.json, found.to_json(), args.overwrite)
+        io.write_text(args.json, found.to_json(), args.overwrite)
     if args.figure:
         shares = {
             "recall, IoU 0.5": found.recall,
@@ -87,5 +86,5 @@ def _look_into(args: argparse.Namespace) -> int:
     say(f"{table_of(rows)}{verdict(rows)}")
     if args.json:
         reports = {name: report.to_dict() for name, report in rows.items()}
-        write_text(args.json, json.dumps(reports, indent=2, allow_nan=False) + "\n", args.overwrite)
+        io.write_text(args.json, json.dumps(reports, indent=2, allow_nan=False) + "\n", args.overwrite)
     return 0

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from napari_discern import io
 from napari_discern.cli.console import say
-from napari_discern.cli.outputs import refuse_existing
 from napari_discern.errors import BadArgument
 from napari_discern.image import Image
 from napari_discern.model import Card, zoo
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the file."""
-    refuse_existing([args.out], args.overwrite)
+    io.refuse_existing([args.out], args.overwrite)
     model = zoo.load_model(args.model, "cpu")
     if args.out.suffix == ".onnx":
         write_onnx(model, args.out, args.overwrite)

@@ -7,17 +7,13 @@ the flags of all its members are there, and ``--cluster.kind`` says which member
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from types import NoneType
-from typing import Any, Literal, TypeVar, get_origin
+from typing import Any, Literal, get_origin
 
-from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
-from napari_discern.errors import BadArgument
-from napari_discern.params import BOUNDS, Leaf, Params, Values, leaves, merge
+from napari_discern.params import BOUNDS, Leaf, Params, leaves
 
-P = TypeVar("P", bound=Params)
 MARK = "params."
 """What the names of our flags begin with in argparse's namespace."""
 WORDS = {int: "N", float: "X", str: "TEXT", NoneType: "none"}
@@ -48,7 +44,7 @@ def add_flags(
 
 
 def given(args: argparse.Namespace) -> dict[str, Any]:
-    """What the user set by flags, nested as the parameters are; not yet validated."""
+    """What the user set by flags, nested as the parameters are; not yet validated. As a layer it stands after "--"."""
     values: dict[str, Any] = {}
     for name, value in vars(args).items():
         if name.startswith(MARK):
@@ -58,30 +54,6 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
                 place = place.setdefault(folder, {})
             place[last] = value
     return values
-
-
-def build(params: type[P], *layers: tuple[str, Values]) -> P:
-    """Merge layers, the strongest last, and validate the result once.
-
-    Parameters
-    ----------
-    params : subclass of Params
-        What to build.
-    layers : (str, mapping)
-        Where the values come from ("" for flags), and the values.
-
-    Raises
-    ------
-    BadArgument
-        If a name is unknown or a value does not fit; the flag, or the file and field, is named.
-    """
-    values: dict[str, Any] = {}
-    for _, layer in layers:
-        values = merge(values, layer)
-    try:
-        return params.model_validate(values)
-    except ValidationError as error:
-        raise BadArgument(_explain(error, values, layers)) from error
 
 
 def _add(box: Any, name: str, found: list[Leaf], dashes: bool) -> None:
@@ -119,36 +91,3 @@ def _facts(leaf: Leaf) -> str:
     default = [] if unsaid else [f"default {'none' if leaf.default is None else leaf.default}"]
     facts = ", ".join([*unit, *bounds, *default])
     return facts if is_kind or not leaf.member else f"{leaf.member}: {facts}".removesuffix(": ")
-
-
-def _explain(error: ValidationError, values: Values, layers: tuple[tuple[str, Values], ...]) -> str:
-    """The errors in plain words, one line for each flag or field."""
-    lines: dict[str, list[str]] = {}
-    for item in error.errors():
-        path = _path(item["loc"], values)
-        got = "" if isinstance(item["input"], Mapping) else f" (got {item['input']!r:.60})"
-        message = item["msg"].removeprefix("Value error, ") + got
-        lines.setdefault(_origin(path, layers), []).append(message)
-    return "\n".join(f"{where}: {' | '.join(messages)}" for where, messages in lines.items())
-
-
-def _path(location: tuple[int | str, ...], values: Any) -> list[str]:
-    """The names in a location of pydantic's, without the kinds and types that it puts between them."""
-    path: list[str] = []
-    for part in location:
-        if isinstance(values, Mapping) and part in values:
-            path.append(str(part))
-            values = values[part]
-    return path or [str(part) for part in location]
-
-
-def _origin(path: list[str], layers: tuple[tuple[str, Values], ...]) -> str:
-    """The flag or the place that gave the value at `path`; the strongest layer is asked first."""
-    name = ".".join(path)
-    for where, values in reversed(layers):
-        place: Any = values
-        for part in path:
-            place = place.get(part) if isinstance(place, Mapping) else None
-        if place is not None:
-            return f"{where}, {name}" if where else f"--{name}"
-    return name

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from napari_discern import io
 from napari_discern.cli.console import say
-from napari_discern.cli.outputs import refuse_existing
 from napari_discern.model import zoo
 from napari_discern.model.exchange import read_package
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read the package and write the model."""
     out = args.out or zoo.own_models() / args.package.name.removesuffix(".zip")
-    refuse_existing([out], args.overwrite)
+    io.refuse_existing([out], args.overwrite)
     model = read_package(args.package)
     model.save(out, args.overwrite)
     say(f"{model.card.name} is in {out}.")

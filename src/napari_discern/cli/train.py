@@ -10,8 +10,7 @@ import numpy as np
 
 from napari_discern import io
 from napari_discern.cli.console import note, notes, say, watch
-from napari_discern.cli.flags import add_flags, build, given
-from napari_discern.cli.outputs import refuse_existing
+from napari_discern.cli.flags import add_flags, given
 from napari_discern.errors import BadArgument, OutputExists
 from napari_discern.image import Image
 from napari_discern.instances import Instances
@@ -50,12 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train a model and write it when it is done."""
     method = METHODS[args.method] if args.method else {}
-    training = build(
-        Training, ("Training", Training().model_dump()), (f"--method {args.method}", method), ("", given(args))
-    )
+    plain = Training().model_dump()
+    training = Training.from_layers(("Training, ", plain), (f"--method {args.method}, ", method), ("--", given(args)))
     if (args.val_images is None) != (args.val_labels is None):
         raise BadArgument("give both --val-images and --val-labels, or neither.")
-    refuse_existing([args.out], args.overwrite)
+    io.refuse_existing([args.out], args.overwrite)
     io.refuse_foreign(args.out, MODEL_FILES)
     aside = args.out.with_name(f"{args.out.name}.training")
     _check_aside(aside, args)

@@ -1,6 +1,6 @@
 """Images and objects in and out of files; the suffix tells the format."""
 
-from napari_discern.io.atomic import BEGUN, atomic, refuse_foreign, remove_ours, strangers
+from napari_discern.io.atomic import BEGUN, atomic, refuse_existing, refuse_foreign, remove_ours, strangers, write_text
 from napari_discern.io.folders import Pair, list_images, list_labels, match, pair
 from napari_discern.io.formats import (
     FORMATS,
@@ -31,6 +31,7 @@ __all__ = [
     "pair",
     "read",
     "read_instances",
+    "refuse_existing",
     "refuse_foreign",
     "remove_ours",
     "stem",
@@ -39,4 +40,5 @@ __all__ = [
     "write_image",
     "write_labels",
     "write_masks",
+    "write_text",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,6 +14,8 @@ from napari_discern.errors import BadFile, OutputExists
 
 BEGUN = f".writing-{'[0-9a-f]' * 12}*"
 """What killed processes leave beside what they were writing, as a pattern of `strangers`."""
+SHOWN = 3
+"""Of files that are in the way, so many are named."""
 
 
 @contextmanager
@@ -58,6 +60,23 @@ def atomic(path: str | os.PathLike[str], overwrite: bool = False, ours: Sequence
         ) from error
     finally:
         _remove(temporary)
+
+
+def refuse_existing(paths: Iterable[Path | None], overwrite: bool) -> None:
+    """Raise `OutputExists` if any of the paths is there, before any work is done; None is passed over."""
+    there = [str(path) for path in paths if path is not None and path.exists()]
+    if there and not overwrite:
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        raise OutputExists(
+            f"{', '.join(there[:SHOWN])}{more} exist(s) already; nothing was done. "
+            "Choose another name, or allow to overwrite (--overwrite)."
+        )
+
+
+def write_text(path: Path, text: str, overwrite: bool = False) -> None:
+    """Write a text file, whole or not at all; see `atomic`."""
+    with atomic(path, overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def strangers(folder: Path, ours: Sequence[str]) -> list[str]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+import logging
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from napari_discern.errors import BadArgument
-from napari_discern.model import Card, Model, Precision, Settings
+from napari_discern.errors import BadArgument, BadFile, BadModel
+from napari_discern.model import Card, Model, Precision, Settings, read_card, zoo
+from napari_discern.params import Layer
+
+log = logging.getLogger(__name__)
+SMALLEST_TILE = {2: 64, 3: 24}
+"""Pixels along each axis, by the dimensions of the model: where memory runs out tiles are halved, but not below."""
 
 
 class Recipe(Settings):
@@ -73,6 +81,13 @@ class Recipe(Settings):
         spacing = card.architecture.spacing or (1.0,) * ndim
         return (tile,) * ndim, tuple(max(1, min(round(halo * min(spacing) / s), tile // 2)) for s in spacing)
 
+    def smaller(self, card: Card) -> Iterator[Self]:
+        """The same with tiles half as large, again and again, for where memory runs out."""
+        side = max(self.cut(card)[0]) // 2
+        while side >= SMALLEST_TILE[card.architecture.ndim]:
+            yield self.model_copy(update={"tile": side})
+            side //= 2
+
     def in_one_tile(self, card: Card, shape: Sequence[int]) -> bool:
         """Whether a region fits in a tile with its halo."""
         return all(n <= t + 2 * h for n, t, h in zip(shape, *self.cut(card), strict=True))
@@ -87,7 +102,70 @@ class Recipe(Settings):
         return self.in_one_tile(card, shape) or (in_blocks and max(shape) <= 2 * self.cut(card)[0][0])
 
 
-def check_weights(pinned: str, card: Card) -> None:
+def make_recipe(*layers: Layer, card: Card | None = None) -> Recipe:
+    """The recipe of a model's own settings with wishes laid over them, the strongest last; the one place they are made.
+
+    Weights and version are pinned. A bundled model is named by its name, others by the path of their folder, so that
+    they are found from anywhere. Where no least size is wished for, it is in proportion to the size of the objects.
+
+    Parameters
+    ----------
+    layers : (str, mapping)
+        What stands before a field's name in an error ("--", "recipe.toml, "), and values by their names, nested as in a
+        recipe; see `read_layer`. One of them names the model.
+    card : Card, optional
+        The card of that model, where it is at hand.
+
+    Raises
+    ------
+    BadArgument
+        If no model is named, a value does not fit, or a layer pins other weights; where it came from is said.
+    BadModel
+        If there is no such model.
+    """
+    from napari_discern import __version__
+
+    wished = {name: value for _, values in layers for name, value in values.items()}
+    model = wished.get("model")
+    if not isinstance(model, str):
+        raise BadArgument("no model is named: give --model NAME_OR_PATH, or a recipe that names one.")
+    card = card or read_card(zoo.locate_model(model))
+    for where, values in layers:
+        who = where.rstrip(", ") or "the recipe"
+        check_weights(values.get("weights_sha256", ""), card, who)
+        if values.get("version", __version__) != __version__:
+            log.warning(
+                "%s was made by version %s, this is %s; labels may differ.", who, values["version"], __version__
+            )
+    made = {"model": _lasting_name(model), "weights_sha256": card.weights_sha256, "version": __version__}
+    own = f"the card of {model}, ", card.settings.model_dump()
+    recipe = Recipe.from_layers(own, *layers, ("the model, ", made))
+    return recipe if "min_size" in wished else recipe.with_least_size(card)
+
+
+def recipe_for(model: Model, name: str, **changes: object) -> Recipe:
+    """The recipe of a model's own settings, with its weights pinned; `changes` replace single fields."""
+    return make_recipe(("", {"precision": model.precision, **changes, "model": name}), card=model.card)
+
+
+def read_layer(file: Path) -> Layer:
+    """What a recipe file says, as a layer for `make_recipe`.
+
+    Raises
+    ------
+    BadFile
+        If it cannot be read, or is no TOML.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadFile(f"{file} cannot be read ({error.strerror}). Give the recipe.toml of a result folder.") from error
+    except ValueError as error:
+        raise BadFile(f"{file} is not valid TOML: {error}. Mend that line, or copy the recipe anew.") from error
+    return f"{file}, ", values
+
+
+def check_weights(pinned: str, card: Card, where: str = "the recipe") -> None:
     """Refuse a model with other weights than those that a recipe pins; "" pins none.
 
     Raises
@@ -97,20 +175,15 @@ def check_weights(pinned: str, card: Card) -> None:
     """
     if pinned not in ("", card.weights_sha256):
         raise BadArgument(
-            f"the recipe was made with other weights than those of model {card.name!r}; the labels would differ. "
-            "Load the model that it was made with, or empty its weights_sha256."
+            f"{where} was made with other weights than those of model {card.name!r}; the labels would differ. "
+            "Find the model that it was made with, or take the line weights_sha256 out of the recipe to use this one."
         )
 
 
-def recipe_for(model: Model, name: str, **changes: object) -> Recipe:
-    """The recipe of a model's own settings, with its weights pinned; `changes` replace single fields."""
-    from napari_discern import __version__
-
-    pinned = {
-        "model": name,
-        "weights_sha256": model.card.weights_sha256,
-        "version": __version__,
-        "precision": model.precision,
-    }
-    recipe = Recipe.from_dict({**model.card.settings.model_dump(), **pinned, **changes}, "the recipe")
-    return recipe if "min_size" in changes else recipe.with_least_size(model.card)
+def _lasting_name(model: str) -> str:
+    """What a recipe calls a model: a bundled one by its name, others by their path; one in memory as it is called."""
+    try:
+        folder = zoo.locate_model(model).resolve()
+    except BadModel:
+        return model
+    return folder.name if folder.parent == zoo.BUNDLED.resolve() else str(folder)

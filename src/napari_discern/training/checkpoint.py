@@ -64,7 +64,10 @@ def restore_checkpoint(folder: Path, loop: Loop) -> None:
         tensors = load_file(folder / TENSORS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BadModel(f"{folder} is no whole checkpoint ({error}); start the training anew.") from error
-    _require_same(_completed(training), loop.training.model_dump(mode="json"), folder)
+    then = _completed(training)
+    fitted = (less for less in loop.training.smaller() if less.batch == then.get("batch"))  # where memory ran out then
+    loop.training = next(fitted, loop.training)
+    _require_same(then, loop.training.model_dump(mode="json"), folder)
     try:
         _fill(loop, tensors)
     except (KeyError, RuntimeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -110,6 +111,13 @@ class Training(Params):
         """Dimensions of the embedding of classes; 0 where the training is of none."""
         loss = self.foreground_loss
         return loss.dimensions if isinstance(loss, ClassCentres) else 0
+
+    def smaller(self) -> Iterator[Self]:
+        """The same with half as many crops a step, again and again, for where memory runs out."""
+        batch = 2 if self.batch == "auto" else self.batch // 2
+        while batch:
+            yield self.model_copy(update={"batch": batch})
+            batch //= 2
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:

@@ -21,7 +21,7 @@ from napari_discern.io import refuse_foreign
 from napari_discern.losses import ClassCentres, Foreground
 from napari_discern.model import MODEL_FILES, Model, Settings, enough_memory
 from napari_discern.normalise import Normalisation
-from napari_discern.progress import Progress, Steps, passed_on
+from napari_discern.progress import Progress, Steps, begun_anew, passed_on
 from napari_discern.training.auto import card_for, classes_for, fitted_card, known_classes, layers_for, object_size
 from napari_discern.training.checkpoint import CHECKPOINT_FILES, restore_checkpoint, save_checkpoint
 from napari_discern.training.crops import Example
@@ -53,7 +53,7 @@ def train(
     resume: bool = False,
     autosave: float = AUTOSAVE,
 ) -> Steps[Model]:
-    """Train a model on labelled images.
+    """Train a model on labelled images, with smaller batches where memory runs out before anything was learnt.
 
     Parameters
     ----------
@@ -92,7 +92,27 @@ def train(
         If there are no labels, the images differ in dimensions or channels, or a checkpoint in other parameters.
     TrainingFailed
         If the loss is no longer finite.
+    OutOfMemory
+        If memory runs out later, when going on with a training, or with a crop at a time.
     """
+    best = _Best(folder)
+    smaller = (less for less in training.smaller() if best.model is None and not resume)
+    tried = begun_anew(
+        lambda t: _train(t, data, validation, base, best, resume, autosave), training, smaller, "batches of {0.batch}"
+    )
+    return (yield from tried)[0]
+
+
+def _train(
+    training: Training,
+    data: Labelled,
+    validation: Labelled,
+    base: Model | None,
+    best: _Best,
+    resume: bool,
+    autosave: float,
+) -> Steps[Model]:
+    """As `train`, with batches of this very size."""
     data, validation = _split(data, validation, training.seed)
     apart = validation is not data
     if training.unlabelled == "unknown":
@@ -110,7 +130,6 @@ def train(
     with enough_memory("there is no room for the network and its optimiser; take a smaller one (--backbone.filters)."):
         card = card_for(training, examples, base)
         loop = Loop.start(training, card, examples, base, (yield from _rate(training, base, [*seen, *learnt])))
-    best = _Best(folder)
     if resume:
         yield from best.resume(loop, seen, learnt)
     yield from _descend(loop, best, seen, learnt, autosave)

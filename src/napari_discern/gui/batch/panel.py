@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +25,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_discern import __version__, io
-from napari_discern.batch import Batch, Report, Source, Task, crew_for, sources
+from napari_discern import io
+from napari_discern.batch import Batch, Report, Task, VolumeDone, estimate_all, label_all
 from napari_discern.errors import BadArgument, BadFile, DiscernError
 from napari_discern.gui.layers.source import fly_to
 from napari_discern.gui.preferences import recall, remember
@@ -36,7 +35,6 @@ from napari_discern.gui.widgets.form import Form
 from napari_discern.gui.work.runner import Runner
 from napari_discern.gui.work.session import Session
 from napari_discern.lazy import LazyModule
-from napari_discern.progress import Progress, Steps, part_of
 
 if TYPE_CHECKING:
     import ngio
@@ -51,21 +49,12 @@ COLOURS = {"apart": "#e69f00", "conflict": "#cc79a7", "cut": "#56b4e9", "failed"
 SYMBOLS = {"apart": "cross", "conflict": "x", "cut": "square", "failed": "star"}
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a volume, in a line; the report where it is done."""
-
-    source: Source
-    line: str
-    report: Report | None = None
-
-
 class BatchPanel(QWidget):
     """Pick volumes, see what they will take, label them, look at what happened at the seams.
 
     Attributes
     ----------
-    outcomes : list of Outcome
+    results : list of VolumeDone
         Of the last run, a row each.
     """
 
@@ -88,7 +77,7 @@ class BatchPanel(QWidget):
         self.runner = Runner(session.work, "Batch", self.label, self.stop)
         self.message = self.runner.message
         self.table, self.show_seams = QTableWidget(0, 2), QPushButton("Show labels and &seams")
-        self.outcomes: list[Outcome] = []
+        self.results: list[VolumeDone] = []
         self.out: Path | None = None
         self._lay_out()
         self._connect()
@@ -100,8 +89,8 @@ class BatchPanel(QWidget):
         known = {self.volumes.item(row).text() for row in range(self.volumes.count())}
         self.volumes.addItems([str(path) for path in paths if str(path) not in known])
 
-    def task(self) -> tuple[list[str], Path | None, Task]:
-        """What the controls ask for: the volumes, where others are converted to, and what to do with them.
+    def task(self) -> tuple[Task, list[str], Path | None]:
+        """What the controls ask for: what to do, with which volumes, and where others are converted to.
 
         Raises
         ------
@@ -111,33 +100,31 @@ class BatchPanel(QWidget):
         inputs = [self.volumes.item(row).text() for row in range(self.volumes.count())]
         if not inputs:
             raise BadArgument("no volume is listed. Add the folder of an OME-Zarr image, or files to be converted.")
-        card = self.segment.model.card
-        if card is None:
+        if self.segment.model.card is None:
             raise BadArgument("no model is picked. Pick one in Segment.")
-        batch, made = self.form.read(), {"weights_sha256": card.weights_sha256, "version": __version__}
-        recipe = self.segment.recipe().model_copy(update=made)
+        batch, recipe = self.form.read(), self.segment.recipe()
         remember(KIND, **batch.model_dump(mode="json"))
-        return inputs, self.out, Task(recipe, batch, self.resume.isChecked(), self.overwrite.isChecked())
+        return Task(recipe, batch, self.resume.isChecked(), self.overwrite.isChecked()), inputs, self.out
 
     def run(self) -> None:
         """Label all volumes."""
         self.runner.run(
-            lambda: _label_all(*self.task()), self._done, "Labelling. What is done stays done, also if it stops."
+            lambda: label_all(*self.task()), self._done, "Labelling. What is done stays done, also if it stops."
         )
 
     def ask(self) -> None:
         """Say what labelling will take, from two tiles of each volume."""
-        self.runner.run(lambda: _estimate_all(*self.task()), self._done, "Trying two tiles of each volume.")
+        self.runner.run(lambda: estimate_all(*self.task()), self._done, "Trying two tiles of each volume.")
 
     def look(self) -> None:
         """Show the labels of the chosen volume, and points where something should be looked at."""
         row = max(0, self.table.currentRow())
-        outcome = self.outcomes[row] if row < len(self.outcomes) else None
-        if outcome is None or outcome.report is None:
+        report = self.results[row].report if row < len(self.results) else None
+        if report is None:
             self.message.blame(BadArgument("there are no labels to show yet. Label a volume first."))
             return
         try:
-            layers = [*_layers_of(outcome.report), seams_layer(outcome.report, _spacing(outcome.report))]
+            layers = [*_layers_of(report), seams_layer(report, _spacing(report))]
         except (OSError, ValueError) as error:
             self.message.blame(error)
             return
@@ -153,17 +140,17 @@ class BatchPanel(QWidget):
         """Let go of what runs: it goes on, and a panel opened anew follows it."""
         self.runner.leave(lambda _: None)
 
-    def _done(self, outcomes: list[Outcome]) -> None:
-        self.outcomes = outcomes
-        self.table.setRowCount(len(outcomes))
-        for row, outcome in enumerate(outcomes):
-            for column, text in enumerate((outcome.source.volume.name, outcome.line)):
+    def _done(self, results: list[VolumeDone]) -> None:
+        self.results = results
+        self.table.setRowCount(len(results))
+        for row, done in enumerate(results):
+            for column, text in enumerate((done.source.volume.name, _line(done))):
                 item = QTableWidgetItem(text)
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
                 item.setToolTip(text)
                 self.table.setItem(row, column, item)
         self.table.resizeRowsToContents()
-        self.message.say(f"{sum(o.report is not None for o in outcomes)} of {len(outcomes)} volumes are labelled.")
+        self.message.say(f"{sum(done.report is not None for done in results)} of {len(results)} volumes are labelled.")
 
     def _add_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder of an OME-Zarr image or plate")
@@ -244,28 +231,11 @@ def seams_layer(report: Report, spacing: tuple[float, ...]) -> Points | None:
     )
 
 
-def _label_all(inputs: list[str], out: Path | None, task: Task) -> Steps[list[Outcome]]:
-    images, outcomes = sources(inputs, out), []
-    with crew_for(task.batch) as crew:
-        for k, source in enumerate(images):
-            try:
-                report = yield from part_of(task.label(source, crew), source.path.name, k, 1, len(images))
-            except DiscernError as error:
-                outcomes.append(Outcome(source, f"not done: {error}"))
-                continue
-            outcomes.append(Outcome(source, f"{report.line}, {report.seconds:.0f} s", report))
-    return outcomes
-
-
-def _estimate_all(inputs: list[str], out: Path | None, task: Task) -> Steps[list[Outcome]]:
-    images, outcomes = sources(inputs, out), []
-    for k, source in enumerate(images):
-        yield Progress(source.path.name, k, len(images))
-        try:
-            outcomes.append(Outcome(source, task.estimate(source).line))
-        except DiscernError as error:
-            outcomes.append(Outcome(source, f"cannot be done: {error}"))
-    return outcomes
+def _line(done: VolumeDone) -> str:
+    """What became of a volume, in a line."""
+    if isinstance(done.result, DiscernError):
+        return f"not done: {done.result}"
+    return done.result.line + (f", {done.report.seconds:.0f} s" if done.report else "")
 
 
 def _remembered() -> Batch:

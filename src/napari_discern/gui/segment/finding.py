@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,16 +17,13 @@ from napari_discern.gui.layers.colours import colouring, neighbours
 from napari_discern.gui.layers.source import Source
 from napari_discern.gui.work.session import Session
 from napari_discern.instances import Instances, settle_classes
-from napari_discern.model import Embedded, Model, find_objects
+from napari_discern.model import Embedded, find_objects
 from napari_discern.params import merge
-from napari_discern.progress import Progress, Steps, part_of
-from napari_discern.segmentation import Recipe, embed, measure, recipe_for, segment
+from napari_discern.progress import Progress, Steps
+from napari_discern.segmentation import Recipe, embed, measure, segment_all
 
 if TYPE_CHECKING:
     from napari.layers import Labels
-
-SMALLEST_TILE = 64
-"""Pixels; where memory runs out tiles are halved, but not below this."""
 
 
 @dataclass(frozen=True)
@@ -129,30 +127,16 @@ def find(session: Session, wish: Wish) -> Steps[Found]:
     Raises
     ------
     OutOfMemory
-        If even tiles of 64 px do not fit.
+        If even the smallest tiles do not fit.
     """
     model = yield from session.model(wish.recipe.model, wish.recipe.device)
-    settings = wish.recipe.model_dump(exclude={"model", "weights_sha256", "version"})
-    recipe = recipe_for(model, wish.recipe.model, **settings)
-    while True:
-        try:
-            return (yield from _find_as(wish, model, recipe))
-        except OutOfMemory:
-            smaller = max(recipe.cut(model.card)[0]) // 2
-            if smaller < SMALLEST_TILE:
-                raise
-            recipe = recipe.model_copy(update={"tile": smaller})
-            yield Progress(f"memory ran out; tiles of {smaller} px", 0, 0)
-
-
-def _find_as(wish: Wish, model: Model, recipe: Recipe) -> Steps[Found]:
+    recipe = wish.recipe.model_copy(update={"weights_sha256": model.card.weights_sha256})  # loaded perhaps long ago
     images = [wish.source.image(place) for place in wish.places]
     if len(images) == 1 and _in_one_tile(wish, recipe, model.card):
         yield Progress("segment", 0, 1)
-        return Found.of(wish, recipe, embed(images[0], model, recipe))
-    objects = []
-    for k, image in enumerate(images):
-        objects.append((yield from part_of(segment(image, model, recipe), "segment", k, 1, len(images))))
+        with suppress(OutOfMemory):  # else it is cut into tiles
+            return Found.of(wish, recipe, embed(images[0], model, recipe))
+    objects, recipe = yield from segment_all(images, model, recipe)
     return Found(wish, recipe, tuple(objects), None).ready()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from collections.abc import Callable
+from typing import get_args
 
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
@@ -36,8 +36,7 @@ from napari_discern.gui.work.latest import Latest
 from napari_discern.gui.work.runner import Runner
 from napari_discern.gui.work.session import Session
 from napari_discern.model import Card
-from napari_discern.params import merge
-from napari_discern.segmentation import Recipe
+from napari_discern.segmentation import Recipe, make_recipe
 
 DOUBTFUL = 0.5
 """Objects of a lower score are to be checked."""
@@ -121,13 +120,11 @@ class SegmentPanel(QWidget):
         return Wish(source, tuple(source.places()) if whole else (place,), self.recipe(region))
 
     def recipe(self, region: str = "") -> Recipe:
-        """The card's settings, over them the form, over these the sliders."""
-        card = self.model.card
-        own = card.settings.model_dump() if card else {}
+        """The card's settings, over them the form, over these the sliders; see `make_recipe`."""
         options = self.form.read().model_dump(include={name.split(".")[0] for name in OPTIONS})
-        values: Mapping[str, Any] = merge(own, options | {SIZE: self.size.read().object_size})
-        values = merge(values, {**self.sliders.changes(), "region": region, "model": self.model.name})
-        return Recipe.from_dict(dict(values), "the panel")
+        asked = {**options, SIZE: self.size.read().object_size}
+        slid = {**self.sliders.changes(), "region": region, "model": self.model.name}
+        return make_recipe(("option ", asked), ("slider ", slid), card=self.model.card)
 
     def run(self) -> None:
         """Find the objects that the controls ask for."""

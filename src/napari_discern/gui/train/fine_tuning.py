@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from napari_discern.errors import OutOfMemory, OutputExists
+from napari_discern.errors import OutputExists
 from napari_discern.evaluation import Window, cut_window
 from napari_discern.gui.preferences import preferences
 from napari_discern.gui.train.preview import PreviewBox, with_preview
@@ -55,7 +55,7 @@ class FineTuned:
 def fine_tune(
     session: Session, saved: SavedTraining, preview: PreviewBox | None = None, left: Autosave | None = None
 ) -> Steps[FineTuned]:
-    """Train, with smaller batches where memory runs out, and save the model among one's own.
+    """Train, and save the model among one's own.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def fine_tune(
     Raises
     ------
     OutOfMemory
-        If even one crop at a time does not fit, or when going on with a training.
+        As `train`.
     OutputExists
         If another viewer goes on with it already.
     """
@@ -77,37 +77,16 @@ def fine_tune(
     session.kept = ""
     start = (yield from session.model(saved.base, saved.training.device)) if saved.base else None
     before = (yield from _look(start, own)) if start is not None else ImageScores()
-    model = yield from _with_smaller_batches(session, saved, start, preview, left)
+    model = yield from _learn(session, saved, start, preview, left)
     after = yield from _look(model, own)
     return FineTuned(session.kept, model, saved.base, before, after)
 
 
-def _with_smaller_batches(
+def _learn(
     session: Session, saved: SavedTraining, start: Model | None, preview: PreviewBox | None, left: Autosave | None
 ) -> Steps[Model]:
-    """Learn, and where memory runs out before anything was learnt, once more with half the batch."""
-    while True:
-        kept = _claimed(saved, left)
-        try:
-            return (yield from _learn(session, saved, start, preview, kept, left is not None))
-        except OutOfMemory:
-            fewer = 2 if saved.training.batch == "auto" else saved.training.batch // 2
-            if fewer < 1 or left is not None or kept.best() is not None:
-                raise
-            kept.clear()
-        yield Progress(f"memory ran out; batches of {fewer}", 0, 0)
-        saved = replace(saved, training=saved.training.model_copy(update={"batch": fewer}))
-
-
-def _learn(
-    session: Session,
-    saved: SavedTraining,
-    start: Model | None,
-    preview: PreviewBox | None,
-    kept: Autosave,
-    resume: bool,
-) -> Steps[Model]:
     """Train in the folder of an autosave, and clear that when the model, or the best of what was stopped, is saved."""
+    kept, resume = _claimed(saved, left), left is not None
     seconds = preferences().autosave
     steps = train(saved.training, saved.data, saved.validation, start, kept.folder, resume=resume, autosave=seconds)
     try:

@@ -40,7 +40,7 @@ def _guarded(steps: Steps[Any], stopping: Callable[[], bool]) -> Steps[Any]:
 
     def some(progress: Progress) -> Progress | None:
         nonlocal last
-        if not (progress.values or time.monotonic() - last >= BREATH or stopping()):
+        if not (progress.values or progress.warning or time.monotonic() - last >= BREATH or stopping()):
             return None
         last = time.monotonic()
         return progress

@@ -1,15 +1,15 @@
-"""Segmentation: from an image to its objects."""
+"""Single: from one image to its objects."""
 
 from __future__ import annotations
 
 import errno
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -17,12 +17,13 @@ from napari_discern.clustering import margins
 from napari_discern.errors import BadArgument, BadFile
 from napari_discern.image import Image
 from napari_discern.instances import CHANCE, Instances, settle_classes
-from napari_discern.model import Embedded, Model, find_objects
+from napari_discern.model import Card, Embedded, Model, find_objects
 from napari_discern.normalise import Scaling
-from napari_discern.progress import Progress, Steps, part_of
+from napari_discern.progress import Progress, Steps, begun_anew, part_of
 from napari_discern.segmentation.recipe import Recipe, check_weights, recipe_for
 from napari_discern.tiles import EXTENTS, Bank, Grid, join
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 Measures: TypeAlias = dict[str, np.ndarray]
 JOINING = 0.5
@@ -33,7 +34,7 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     """Find the objects of one image.
 
     The image is normalised once, cut into tiles with a halo, and stitched; the embedding is never whole in
-    memory.
+    memory. Where memory runs out smaller tiles are taken, with a warning; `segment_all` gives the recipe as well.
 
     Parameters
     ----------
@@ -59,9 +60,14 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     BadArgument
         If the image does not fit the model, or the recipe was made with other weights.
     OutOfMemory
-        If a tile is too large for the device.
+        If even the smallest tiles are too large for the device.
     """
     recipe = recipe or recipe_for(model, model.card.name)
+    return (yield from in_smaller_tiles(lambda tried: find_in_image(image, model, tried), recipe, model.card))[0]
+
+
+def find_in_image(image: Image, model: Model, recipe: Recipe) -> Steps[Instances]:
+    """The objects of one image by this very recipe; otherwise as `segment`, which it raises the same errors as."""
     check_weights(recipe.weights_sha256, model.card)
     model = set_up(model, recipe)
     model.check(image.channels, len(image.spatial_axes))
@@ -72,6 +78,11 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     else:
         found = yield from _tiled(patches, model, recipe, *recipe.cut(model.card))
     return replace(found, axes=image.spatial_axes, spacing=image.spacing, unit=image.unit)
+
+
+def in_smaller_tiles(make: Callable[[Recipe], Steps[T]], recipe: Recipe, card: Card) -> Steps[tuple[T, Recipe]]:
+    """What a pipeline makes by a recipe, with tiles half as large where memory runs out; and by which it was."""
+    return begun_anew(make, recipe, recipe.smaller(card), "tiles of {0.tile} px")
 
 
 def set_up(model: Model, recipe: Recipe) -> Model:
