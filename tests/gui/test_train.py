@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from stubs import balls, left_behind
+from stubs import balls, left_behind, tiny
 
 from napari_discern import io
 from napari_discern.errors import BadArgument, BadFile, OutOfMemory, OutputExists
@@ -25,7 +26,7 @@ from napari_discern.gui.train.lesson_list import SIDE
 from napari_discern.gui.train.panel import TrainPanel
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.model import read_card
+from napari_discern.model import Model, read_card
 from napari_discern.progress import Progress
 from napari_discern.training import Autosave, Loop, SavedTraining, Training, set_aside, train
 
@@ -246,6 +247,53 @@ def test_what_was_left_can_be_discarded(panel: TrainPanel) -> None:
     panel.unfinished.discard.click()
     assert not Autosave.left()
     assert not panel.unfinished.isVisibleTo(panel)
+
+
+def test_several_that_were_left_are_offered_one_by_one(panel: TrainPanel, viewer: Any) -> None:
+    """The newest first, with what it learns from, when it was begun, and how many others there are."""
+    for day, name in enumerate(("older", "newer")):
+        image = Image(PIXELS, "yx", name=name)
+        kept = left_behind(SavedTraining(Training(), None, [(image, Instances.from_labels(TRUTH))]))
+        os.utime(kept.folder / "plan.json", (1e9 + 86_400 * day,) * 2)
+    panel.unfinished.look()
+    for name, date, more in (("newer", "2001-09-10", True), ("older", "2001-09-09", False)):
+        words = panel.unfinished.words.text()
+        assert name in words
+        assert date in words
+        assert ("1 more" in words) is more
+        panel.unfinished.discard.click()
+    assert not panel.unfinished.isVisibleTo(panel)
+
+
+def test_a_training_leaves_those_of_other_viewers_alone(panel: TrainPanel, qtbot: Any) -> None:
+    saved = SavedTraining(Training(), None, [(Image(PIXELS, "yx"), Instances.from_labels(TRUTH))])
+    left, running = left_behind(saved), Autosave.begin(saved)
+    teach(panel, qtbot)
+    assert [one.folder for one in Autosave.left()] == [left.folder]
+    assert running.read().data[0][1].n == TRUTH.max()
+    running.clear()
+
+
+def test_what_another_viewer_goes_on_with_is_told(dock: Dock, panel: TrainPanel, qtbot: Any) -> None:
+    pairs = [(Image(PIXELS, "yx"), Instances.from_labels(TRUTH))]
+    kept = left_behind(SavedTraining(Training(), None, pairs))
+    panel.unfinished.look()
+    kept.claim()
+    with qtbot.waitSignal(dock.session.work.ended, timeout=60_000):
+        panel.unfinished.go_on.click()
+    assert "goes on elsewhere" in panel.message.text
+    assert not panel.unfinished.isVisibleTo(panel)
+    assert kept.can_go_on
+
+
+def test_the_best_of_what_was_killed_early_is_kept(panel: TrainPanel, own: Path, qtbot: Any) -> None:
+    """Before the first checkpoint there may be a best model already."""
+    gone = Autosave.begin(SavedTraining(Training(), None, []))
+    Model.create(tiny(), "cpu").save(gone.folder / "best")
+    gone.release()
+    teach(panel, qtbot)
+    assert len(list(own.iterdir())) == 2
+    assert not gone.folder.exists()
 
 
 def test_a_broken_rest_is_told(panel: TrainPanel) -> None:

@@ -194,7 +194,8 @@ class Autosave:
         """
         self.claim()
         try:
-            remove_ours(self.folder, WRITTEN)
+            if (self.folder / MARK).is_file() or not strangers(self.folder, WRITTEN):  # the latter of version 0.1
+                remove_ours(self.folder, WRITTEN)
             with suppress(OSError):  # where open files cannot be removed
                 Path(self._lock.lock_file).unlink()
         finally:
