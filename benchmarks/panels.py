@@ -194,7 +194,7 @@ def growth(viewer: Any) -> None:
 
     def train() -> None:
         held, widget = viewer.window.add_plugin_dock_widget("napari-discern", "Discern")
-        widget.train.form.show(Training(batch=2, crop=128, checks=1))
+        widget.train.how.form.show(Training(batch=2, crop=128, checks=1))
         widget.train.start.click()
         until(lambda: len(widget.train.curves.points["embedding"][0]) > 15)
         widget.train.stop.click()

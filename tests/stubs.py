@@ -21,6 +21,7 @@ from napari_discern.model import Architecture, Card, Model, Settings
 from napari_discern.model.network import Output
 from napari_discern.normalise import Percentile
 from napari_discern.params import Leaf
+from napari_discern.training import Autosave, SavedTraining, Training
 
 LINEAR = Percentile(low=0, high=100, cofactor=0)
 """Keeps the ratios of intensities: 0 stays 0 and the brightest pixel becomes 1."""
@@ -138,3 +139,11 @@ def values_of(leaf: Leaf) -> st.SearchStrategy[Any]:
         return st.lists(st.floats(0.1, 4), min_size=1, max_size=3).map(tuple)
     kinds = [numbers[kind] for kind in leaf.types if get_origin(kind) is not Literal]
     return st.one_of(*kinds, *([st.sampled_from(list(leaf.choices.values()))] if leaf.choices else []))
+
+
+def left_behind(saved: SavedTraining | None = None) -> Autosave:
+    """A training that was begun, has a checkpoint, and whose process is gone."""
+    left = Autosave.begin(saved or SavedTraining(Training(), None, []))
+    (left.folder / "last").mkdir()
+    left.release()
+    return left

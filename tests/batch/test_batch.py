@@ -23,6 +23,7 @@ from typing import Any
 
 import ngio
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 from distributed import LocalCluster
@@ -652,6 +653,23 @@ def test_what_another_program_has_made_stays(tmp_path: Path) -> None:
             label(path, finder=Stacked(), ndim=2, overwrite=overwrite)
         assert (labels_of(path, "objects_2") == 7).all()
         assert ngio.open_ome_zarr_container(path).list_labels() == ["objects_2"]
+
+
+@pytest.mark.parametrize("kind", ["labels", "tables"])
+def test_a_result_of_another_program_is_not_overwritten(volume: Path, kind: str) -> None:
+    """Also where it has the very name that ours would have."""
+    container = ngio.open_ome_zarr_container(volume)
+    if kind == "labels":
+        container.derive_label("objects").set_array(patch=np.full(TRUTH.shape, 7, np.uint32))
+    else:
+        table = pd.DataFrame({"area": [7.0]}, index=pd.Index([1], name="label"))
+        container.add_table("objects", ngio.tables.FeatureTable(table, reference_label="objects"), backend="csv")
+    before = {p: p.read_bytes() for p in (volume / kind / "objects").rglob("*") if p.is_file()}
+    assert before
+    for overwrite in (False, True):
+        with pytest.raises(OutputExists, match=r"--label-name\."):
+            label(volume, overwrite=overwrite)
+    assert {p: p.read_bytes() for p in (volume / kind / "objects").rglob("*") if p.is_file()} == before
 
 
 def test_planes_that_are_no_longer_needed_go(tmp_path: Path) -> None:

@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 import torch
 from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
+from stubs import left_behind
 from superqt.sliders import QLabeledSlider
 
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.work.found import Found
 from napari_discern.model import Embedded
 from napari_discern.progress import Progress, Steps
-from napari_discern.training import Training
-from napari_discern.training import autosave as rescue
 
 pytestmark = pytest.mark.usefixtures("own")
 
@@ -114,12 +113,11 @@ def test_long_names_leave_the_panels_narrow(viewer: Any, qtbot: Any) -> None:
 
 
 def test_a_training_that_was_left_is_marked_on_its_tab(viewer: Any, qtbot: Any) -> None:
-    rescue.begin(rescue.Plan(Training(), None, []))
-    (rescue.folder() / "last").mkdir()
+    left_behind()
     dock = Dock(viewer)
     qtbot.addWidget(dock)
     assert dock.tabs.tabText(2) == "Train ⚠"
-    dock.train.offer.discard.click()
+    dock.train.unfinished.discard.click()
     assert dock.tabs.tabText(2) == "Train"
     dock.release()
 

@@ -142,10 +142,10 @@ def test_a_covered_part_is_painted_in_a_layer_of_its_own(viewer: Any, dock: Dock
     panel = dock.train
     panel.image.layer, panel.labels.layer = viewer.layers["pair"], front
     viewer.layers.selection = {front, behind}
-    panel.add_layers()
-    ((_, truth),), _ = panel.lessons.data()
+    panel.lessons.add_layers()
+    ((_, truth),), _ = panel.lessons.list.data()
     assert {(truth.planes == k).any(axis=0).tobytes() for k in (1, 2, 3)} == {mask.tobytes() for mask in MASKS}
-    assert "of that shared" in panel.lessons.list.topLevelItem(0).text(2)
+    assert "of that shared" in panel.lessons.list.list.topLevelItem(0).text(2)
 
 
 def test_slices_with_and_without_shared_pixels_stack(viewer: Any, dock: Dock) -> None:
@@ -211,8 +211,8 @@ def test_a_base_of_one_object_a_pixel_is_refused_for_such_lessons(viewer: Any, p
     panel = dock.train
     panel.image.layer, panel.labels.layer = viewer.layers["pair"], planes.front
     Review(frozenset(planes.ids())).note(planes.front)
-    panel.base.setCurrentIndex(panel.base.findData("nuclei"))
-    panel.add_layers()
+    panel.how.base.setCurrentIndex(panel.how.base.findData("nuclei"))
+    panel.lessons.add_layers()
     panel.start.click()
     assert "objects share pixels, which 'nuclei' cannot learn" in panel.message.text
     assert not dock.session.work.busy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,25 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from stubs import balls
+from stubs import balls, left_behind, tiny
 
 from napari_discern import io
-from napari_discern.errors import BadArgument, BadFile, OutOfMemory
+from napari_discern.errors import BadArgument, BadFile, OutOfMemory, OutputExists
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.layers.labels import read_labels
 from napari_discern.gui.layers.review import RECIPE, Review
 from napari_discern.gui.preferences import Preferences
-from napari_discern.gui.train import fine_tuning as teaching
+from napari_discern.gui.train import fine_tuning, preview
 from napari_discern.gui.train import panel as panel_module
 from napari_discern.gui.train.lesson import Lesson, dense, from_layers
 from napari_discern.gui.train.lesson_list import SIDE
 from napari_discern.gui.train.panel import TrainPanel
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.model import read_card
+from napari_discern.model import Model, read_card
 from napari_discern.progress import Progress
-from napari_discern.training import Loop, Training, set_aside, train
-from napari_discern.training import autosave as rescue
+from napari_discern.training import Autosave, Loop, SavedTraining, Training, set_aside, train
 
 pytestmark = pytest.mark.usefixtures("own")
 
@@ -47,8 +47,8 @@ def _by_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     def few(training: Training, *args: Any, **more: Any) -> Any:
         return train(training.model_copy(update={"minutes": None, "steps": 6}), *args, **more)
 
-    monkeypatch.setattr(teaching, "train", few)
-    monkeypatch.setattr(teaching, "EVERY", 0.0)
+    monkeypatch.setattr(fine_tuning, "train", few)
+    monkeypatch.setattr(preview, "EVERY", 0.0)
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def viewer(viewer: Any) -> Any:
 def dock(viewer: Any, qtbot: Any) -> Iterator[Dock]:
     dock = Dock(viewer)
     viewer.window.add_dock_widget(dock, name="Discern")
-    dock.train.form.show(Training.from_dict(QUICK))
-    dock.train.base.setCurrentIndex(dock.train.base.count() - 1)  # from scratch
+    dock.train.how.form.show(Training.from_dict(QUICK))
+    dock.train.how.base.setCurrentIndex(dock.train.how.base.count() - 1)  # from scratch
     yield dock
     dock.session.work.stop()
     qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
@@ -75,7 +75,7 @@ def panel(dock: Dock) -> TrainPanel:
 
 
 def teach(panel: TrainPanel, qtbot: Any) -> Any:
-    with qtbot.waitSignal(panel.taught, timeout=120_000) as told:
+    with qtbot.waitSignal(panel.fine_tuned, timeout=120_000) as told:
         qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
     return told.args[0]
 
@@ -94,7 +94,7 @@ def test_what_is_labelled_makes_a_model_that_is_offered_and_used(
 def test_a_base_is_fine_tuned_and_compared(dock: Dock, panel: TrainPanel, qtbot: Any) -> None:
     first = teach(panel, qtbot)
     qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
-    panel.base.setCurrentIndex(panel.base.findData(first.name))
+    panel.how.base.setCurrentIndex(panel.how.base.findData(first.name))
     second = teach(panel, qtbot)
     assert second.name != first.name
     assert 0 <= second.before.total <= 1
@@ -187,15 +187,15 @@ def test_folders_are_lessons(panel: TrainPanel, tmp_path: Path, qtbot: Any, monk
         io.write_labels(tmp_path / "labels" / f"{name}.tif", Instances.from_labels(TRUTH))
     asked = iter([str(tmp_path / "images"), str(tmp_path / "labels"), str(tmp_path / "images"), str(tmp_path)])
     monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: next(asked))
-    qtbot.mouseClick(panel.folders, Qt.MouseButton.LeftButton)
-    top = panel.lessons.list.topLevelItem(0)
+    qtbot.mouseClick(panel.lessons.folders, Qt.MouseButton.LeftButton)
+    top = panel.lessons.list.list.topLevelItem(0)
     assert (top.childCount(), top.text(1)) == (2, "16")
-    qtbot.mouseClick(panel.folders, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.lessons.folders, Qt.MouseButton.LeftButton)
     assert panel.message.text.startswith("⚠")
-    panel.lessons.list.setCurrentItem(top.child(1))
-    qtbot.mouseClick(panel.remove, Qt.MouseButton.LeftButton)
-    assert panel.lessons.lessons == []
-    assert panel.lessons.list.topLevelItemCount() == 0
+    panel.lessons.list.list.setCurrentItem(top.child(1))
+    qtbot.mouseClick(panel.lessons.remove, Qt.MouseButton.LeftButton)
+    assert panel.lessons.list.lessons == []
+    assert panel.lessons.list.list.topLevelItemCount() == 0
 
 
 def test_without_labels_it_is_said_what_to_do(panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
@@ -209,20 +209,21 @@ def test_a_training_that_was_left_is_offered_and_goes_on(
 ) -> None:
     lesson = from_layers(viewer.layers["discs"], viewer.layers["truth"], 2)
     plan = Training.from_dict({**QUICK, "minutes": None, "steps": 6})
-    rescue.begin(rescue.Plan(plan, None, lesson.pairs))
-    steps = train(plan, lesson.pairs, folder=rescue.folder())
+    kept = Autosave.begin(SavedTraining(plan, None, lesson.pairs))
+    steps = train(plan, lesson.pairs, folder=kept.folder)
     for progress in steps:
         if progress.values.get("step") == 3:
             steps.close()  # as if the viewer went
             break
+    kept.release()
     other = Dock(viewer)
     qtbot.addWidget(other)
-    assert other.train.offer.isVisibleTo(other.train)
-    with qtbot.waitSignal(other.train.taught, timeout=120_000) as told:
-        other.train.offer.go_on.click()
+    assert other.train.unfinished.isVisibleTo(other.train)
+    with qtbot.waitSignal(other.train.fine_tuned, timeout=120_000) as told:
+        other.train.unfinished.go_on.click()
     assert other.train.curves.points["embedding"][0] == [4, 5, 6]
     assert told.args[0].model.card.training["steps_done"] == 6
-    assert not rescue.is_left()
+    assert not kept.folder.exists()
     qtbot.waitUntil(lambda: not other.session.work.busy, timeout=60_000)
     other.release()
 
@@ -231,8 +232,7 @@ def test_lessons_survive_the_disk(viewer: Any) -> None:
     some = np.where(TRUTH <= 3, TRUTH, 0).astype(int)
     layer = viewer.add_labels(some, name="some")
     ((image, truth),) = from_layers(viewer.layers["discs"], layer, 2).pairs
-    rescue.begin(rescue.Plan(Training(), "nuclei", [(image, truth)]))
-    plan = rescue.read()
+    plan = left_behind(SavedTraining(Training(), "nuclei", [(image, truth)])).read()
     ((again, objects),) = plan.data
     assert (plan.training, plan.base) == (Training(), "nuclei")
     assert np.array_equal(again.read(), image.read())
@@ -241,16 +241,64 @@ def test_lessons_survive_the_disk(viewer: Any) -> None:
 
 
 def test_what_was_left_can_be_discarded(panel: TrainPanel) -> None:
-    rescue.begin(rescue.Plan(Training(), None, []))
-    (rescue.folder() / "last").mkdir()
-    assert rescue.is_left()
-    panel.offer.discard.click()
-    assert not rescue.is_left()
+    left_behind()
+    panel.unfinished.look()
+    assert Autosave.left()
+    panel.unfinished.discard.click()
+    assert not Autosave.left()
+    assert not panel.unfinished.isVisibleTo(panel)
+
+
+def test_several_that_were_left_are_offered_one_by_one(panel: TrainPanel, viewer: Any) -> None:
+    """The newest first, with what it learns from, when it was begun, and how many others there are."""
+    for day, name in enumerate(("older", "newer")):
+        image = Image(PIXELS, "yx", name=name)
+        kept = left_behind(SavedTraining(Training(), None, [(image, Instances.from_labels(TRUTH))]))
+        os.utime(kept.folder / "plan.json", (1e9 + 86_400 * day,) * 2)
+    panel.unfinished.look()
+    for name, date, more in (("newer", "2001-09-10", True), ("older", "2001-09-09", False)):
+        words = panel.unfinished.words.text()
+        assert name in words
+        assert date in words
+        assert ("1 more" in words) is more
+        panel.unfinished.discard.click()
+    assert not panel.unfinished.isVisibleTo(panel)
+
+
+def test_a_training_leaves_those_of_other_viewers_alone(panel: TrainPanel, qtbot: Any) -> None:
+    saved = SavedTraining(Training(), None, [(Image(PIXELS, "yx"), Instances.from_labels(TRUTH))])
+    left, running = left_behind(saved), Autosave.begin(saved)
+    teach(panel, qtbot)
+    assert [one.folder for one in Autosave.left()] == [left.folder]
+    assert running.read().data[0][1].n == TRUTH.max()
+    running.clear()
+
+
+def test_what_another_viewer_goes_on_with_is_told(dock: Dock, panel: TrainPanel, qtbot: Any) -> None:
+    pairs = [(Image(PIXELS, "yx"), Instances.from_labels(TRUTH))]
+    kept = left_behind(SavedTraining(Training(), None, pairs))
+    panel.unfinished.look()
+    kept.claim()
+    with qtbot.waitSignal(dock.session.work.ended, timeout=60_000):
+        panel.unfinished.go_on.click()
+    assert "goes on elsewhere" in panel.message.text
+    assert not panel.unfinished.isVisibleTo(panel)
+    assert kept.can_go_on
+
+
+def test_the_best_of_what_was_killed_early_is_kept(panel: TrainPanel, own: Path, qtbot: Any) -> None:
+    """Before the first checkpoint there may be a best model already."""
+    gone = Autosave.begin(SavedTraining(Training(), None, []))
+    Model.create(tiny(), "cpu").save(gone.folder / "best")
+    gone.release()
+    teach(panel, qtbot)
+    assert len(list(own.iterdir())) == 2
+    assert not gone.folder.exists()
 
 
 def test_a_broken_rest_is_told(panel: TrainPanel) -> None:
-    rescue.begin(rescue.Plan(Training(), None, []))
-    (rescue.folder() / "plan.json").write_text("{")
+    (left_behind().folder / "plan.json").write_text("{")
+    panel.unfinished.look()
     panel.go_on()
     assert "discard it" in panel.message.text
 
@@ -274,8 +322,8 @@ def test_where_memory_runs_out_batches_are_halved(
 
 def five(panel: TrainPanel) -> Any:
     pairs = [(Image(k + PIXELS, "yx", name=f"image {k}"), Instances.from_labels(TRUTH)) for k in range(5)]
-    panel.lessons.add(Lesson("five", pairs))
-    return panel.lessons.list.topLevelItem(0)
+    panel.lessons.list.add(Lesson("five", pairs))
+    return panel.lessons.list.list.topLevelItem(0)
 
 
 def names(data: Any) -> list[str]:
@@ -288,13 +336,13 @@ def test_of_five_images_one_is_set_aside_and_that_can_be_changed(panel: TrainPan
     assert ticked == set_aside(5, 0)
     for k in range(5):
         top.child(k).setCheckState(2, Qt.CheckState.Checked if k in (1, 3) else Qt.CheckState.Unchecked)
-    learn, check = panel.lessons.data()
+    learn, check = panel.lessons.list.data()
     assert (names(learn), names(check)) == (["image 0", "image 2", "image 4"], ["image 1", "image 3"])
 
 
 def test_three_images_are_drawn_with_their_objects(panel: TrainPanel) -> None:
     five(panel)
-    pictures = [look.pixmap().toImage() for look in panel.lessons.looks]
+    pictures = [look.pixmap().toImage() for look in panel.lessons.list.looks]
     assert all(p.width() == p.height() == SIDE for p in pictures)
     colours = {pictures[0].pixelColor(x, y).getHsv()[1] > 60 for x in range(SIDE) for y in range(SIDE)}
     assert colours == {True, False}  # tinted objects, grey between them
@@ -311,11 +359,11 @@ def test_where_all_are_ticked_nothing_is_left_to_learn(panel: TrainPanel, qtbot:
 def test_background_that_is_painted_is_known(panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
     sure = np.zeros((64, 64), int)
     sure[:3] = 1
-    panel.background.layer = viewer.add_labels(sure, name="no objects")
+    panel.lessons.background.layer = viewer.add_labels(sure, name="no objects")
     panel.labels.layer = viewer.layers["truth"]
     panel.image.layer = viewer.layers["discs"]
-    qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
-    ((_, truth),), _ = panel.lessons.data()
+    qtbot.mouseClick(panel.lessons.add, Qt.MouseButton.LeftButton)
+    ((_, truth),), _ = panel.lessons.list.data()
     assert np.array_equal(truth.known, (TRUTH > 0) | (sure > 0))
 
 
@@ -323,8 +371,8 @@ def test_layers_that_are_selected_together_are_channels(panel: TrainPanel, viewe
     other = viewer.add_image(2 * PIXELS, name="other")
     viewer.layers.selection = {viewer.layers["discs"], other}
     panel.image.layer = other
-    qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
-    ((image, _),), _ = panel.lessons.data()
+    qtbot.mouseClick(panel.lessons.add, Qt.MouseButton.LeftButton)
+    ((image, _),), _ = panel.lessons.list.data()
     assert np.array_equal(image.read(), np.stack([PIXELS, 2 * PIXELS]))
     taught = teach(panel, qtbot)
     assert taught.model.card.architecture.channels == 2
@@ -358,7 +406,7 @@ def test_a_dock_that_is_opened_anew_follows_the_training(dock: Dock, viewer: Any
     other = Dock(viewer)
     qtbot.addWidget(other)
     assert not other.train.start.isEnabled()
-    with qtbot.waitSignal(other.train.taught, timeout=60_000) as told:
+    with qtbot.waitSignal(other.train.fine_tuned, timeout=60_000) as told:
         pass
     assert other.segment.model.name == told.args[0].name
     qtbot.waitUntil(lambda: not other.session.work.busy, timeout=60_000)
@@ -370,7 +418,7 @@ def test_the_old_model_can_be_used_again(dock: Dock, panel: TrainPanel, qtbot: A
     first = teach(panel, qtbot)
     qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
     assert not panel.undo.isVisibleTo(panel)
-    panel.base.setCurrentIndex(panel.base.findData(first.name))
+    panel.how.base.setCurrentIndex(panel.how.base.findData(first.name))
     teach(panel, qtbot)
     qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
     with qtbot.waitSignal(dock.shared.shown, timeout=60_000):
@@ -380,22 +428,21 @@ def test_the_old_model_can_be_used_again(dock: Dock, panel: TrainPanel, qtbot: A
 
 def test_images_set_aside_survive_the_disk() -> None:
     pairs = [(Image(k + PIXELS, "yx", name=str(k)), Instances.from_labels(TRUTH)) for k in range(3)]
-    rescue.begin(rescue.Plan(Training(), None, pairs[:1], pairs[1:]))
-    plan = rescue.read()
+    plan = left_behind(SavedTraining(Training(), None, pairs[:1], pairs[1:])).read()
     assert (names(plan.data), names(plan.validation)) == (["0"], ["1", "2"])
 
 
 def test_checkpoints_come_as_often_as_the_preferences_say(
     panel: TrainPanel, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen, quick = [], teaching.train
+    seen, quick = [], fine_tuning.train
 
     def noted(*args: Any, **more: Any) -> Any:
         seen.append(more["autosave"])
         return quick(*args, **more)
 
-    monkeypatch.setattr(teaching, "train", noted)
-    monkeypatch.setattr(teaching, "preferences", lambda: Preferences(autosave=7))
+    monkeypatch.setattr(fine_tuning, "train", noted)
+    monkeypatch.setattr(fine_tuning, "preferences", lambda: Preferences(autosave=7))
     teach(panel, qtbot)
     assert seen == [7]
 
@@ -403,20 +450,26 @@ def test_checkpoints_come_as_often_as_the_preferences_say(
 def test_while_a_training_runs_it_cannot_be_discarded(
     dock: Dock, panel: TrainPanel, viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def endless(*_: Any, **__: Any) -> Any:
-        (rescue.folder() / "last").mkdir(exist_ok=True)  # as after the first autosave
+    folders: list[Path] = []
+
+    def endless(*args: Any, **_: Any) -> Any:
+        folders.append(args[4])
+        (folders[0] / "last").mkdir(exist_ok=True)  # as after the first autosave
         while True:
             yield Progress("train", 0.1, 1)
 
-    monkeypatch.setattr(teaching, "train", endless)
+    monkeypatch.setattr(fine_tuning, "train", endless)
     with qtbot.waitSignal(dock.session.work.progressed, timeout=60_000):
         qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
-    assert rescue.is_left()
-    assert not panel.offer.isVisibleTo(panel)
+    assert Autosave(folders[0]).can_go_on
+    assert Autosave.left() == []
+    with pytest.raises(OutputExists, match="elsewhere"):
+        Autosave(folders[0]).clear()
+    assert not panel.unfinished.isVisibleTo(panel)
     dock.release()
     other = Dock(viewer)
     qtbot.addWidget(other)
-    assert not other.train.offer.isVisibleTo(other.train)
+    assert not other.train.unfinished.isVisibleTo(other.train)
     with qtbot.waitSignal(other.session.work.ended, timeout=60_000):
         other.train.stop.click()
     other.release()
@@ -426,9 +479,7 @@ def test_stopping_before_the_training_keeps_what_was_left(
     dock: Dock, panel: TrainPanel, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stop while the base is loaded must not touch a training that was left earlier."""
-    rescue.begin(rescue.Plan(Training(), None, []))
-    (rescue.folder() / "last").mkdir()
-
+    left_behind()
     stopped = threading.Event()
 
     def loading(*_: Any) -> Any:
@@ -441,13 +492,13 @@ def test_stopping_before_the_training_keeps_what_was_left(
         stopped.set()
 
     monkeypatch.setattr(dock.session, "model", loading)
-    panel.base.setCurrentIndex(panel.base.findData("nuclei"))
+    panel.how.base.setCurrentIndex(panel.how.base.findData("nuclei"))
     dock.session.work.progressed.connect(stop)
     with qtbot.waitSignal(dock.session.work.ended, timeout=60_000):
         qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
     assert "nothing was changed" in panel.message.text
-    assert rescue.is_left()
-    assert panel.offer.isVisibleTo(panel)
+    assert Autosave.left()
+    assert panel.unfinished.isVisibleTo(panel)
 
 
 def test_a_training_that_fails_without_its_dock_is_told(
@@ -462,7 +513,7 @@ def test_a_training_that_fails_without_its_dock_is_told(
         raise BadFile("the disk is full")
 
     monkeypatch.setattr(panel_module, "show_error", told.append)
-    monkeypatch.setattr(teaching, "train", failing)
+    monkeypatch.setattr(fine_tuning, "train", failing)
     with qtbot.waitSignal(dock.session.work.progressed, timeout=60_000):
         qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)
     dock.release()
@@ -476,8 +527,8 @@ def test_ticks_set_by_hand_stay(panel: TrainPanel) -> None:
     aside = set_aside(5, 0)[0]
     top.child(aside).setCheckState(2, Qt.CheckState.Unchecked)
     top.child((aside + 1) % 5).setCheckState(2, Qt.CheckState.Checked)
-    panel.lessons.add(Lesson("one", [(Image(PIXELS, "yx", name="more"), Instances.from_labels(TRUTH))]))
-    _, check = panel.lessons.data()
+    panel.lessons.list.add(Lesson("one", [(Image(PIXELS, "yx", name="more"), Instances.from_labels(TRUTH))]))
+    _, check = panel.lessons.list.data()
     assert f"image {aside}" not in names(check)
     assert f"image {(aside + 1) % 5}" in names(check)
 
@@ -487,8 +538,8 @@ def test_labels_in_folders_are_whole(panel: TrainPanel, tmp_path: Path, monkeypa
     io.write_labels(tmp_path / "labels" / "a.tif", Instances.from_labels(TRUTH))
     asked = iter([str(tmp_path / "images"), str(tmp_path / "labels")])
     monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: next(asked))
-    panel.folders.click()
-    assert panel.unlabelled.currentText() == "Background"
+    panel.lessons.folders.click()
+    assert panel.lessons.unlabelled.currentText() == "Background"
     assert "taken to be whole" in panel.message.text
 
 
@@ -526,7 +577,7 @@ class TestOfAResult:
             Review(frozenset(ids)).note(found)
             for tab in (0, 2):
                 dock.tabs.setCurrentIndex(tab)
-            assert [lesson.objects for lesson in panel.lessons.lessons] == [len(ids)]
+            assert [lesson.objects for lesson in panel.lessons.list.lessons] == [len(ids)]
         dock.release()
 
 
@@ -539,29 +590,29 @@ def test_files_without_a_partner_are_named_and_left_out(
         io.write_labels(tmp_path / "labels" / f"{name}.tif", Instances.from_labels(TRUTH))
     asked = iter([str(tmp_path / "images"), str(tmp_path / "labels")])
     monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: next(asked))
-    panel.folders.click()
-    top = panel.lessons.list.topLevelItem(0)
+    panel.lessons.folders.click()
+    top = panel.lessons.list.list.topLevelItem(0)
     assert [top.child(k).text(0) for k in range(4)] == ["1: a", "2: b", "⚠ alone.tif", "⚠ other.tif"]
     assert "2 without a partner: alone.tif, other.tif" in panel.message.text
-    learn, check = panel.lessons.data()
+    learn, check = panel.lessons.list.data()
     assert names(learn) + names(check) == ["a", "b"]
 
 
 def test_training_starts_from_the_model_of_segment_until_another_is_picked(dock: Dock, panel: TrainPanel) -> None:
-    panel.base.setCurrentIndex(panel.base.findData(dock.segment.model.name))
+    panel.how.base.setCurrentIndex(panel.how.base.findData(dock.segment.model.name))
     for name in ("overlap", "nuclei"):
         dock.segment.model.pick(name)
-        assert panel.base.currentData() == name
+        assert panel.how.base.currentData() == name
     for own in ("leaves", None):
-        panel.base.setCurrentIndex(panel.base.findData(own) if own else panel.base.count() - 1)
+        panel.how.base.setCurrentIndex(panel.how.base.findData(own) if own else panel.how.base.count() - 1)
         dock.segment.model.pick("overlap")
         dock.segment.model.pick("nuclei")
-        assert panel.base.currentData() == own
+        assert panel.how.base.currentData() == own
 
 
 def test_the_settings_come_with_their_reasons(panel: TrainPanel) -> None:
     five(panel)
-    words = panel.reasons.text()
+    words = panel.how.reasons.text()
     assert "4 to learn from, 1 to check on" in words
     assert "Objects about 13 px across" in words
     assert "crops of 32 x 32 px, seen in blocks of 2." in words
@@ -572,14 +623,14 @@ def test_at_the_end_there_is_a_table_and_the_worst_can_be_opened(
 ) -> None:
     five(panel)
     for k in range(3):
-        panel.lessons.list.topLevelItem(0).child(k).setCheckState(2, Qt.CheckState.Checked)
+        panel.lessons.list.list.topLevelItem(0).child(k).setCheckState(2, Qt.CheckState.Checked)
     taught = teach(panel, qtbot)
     qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
-    table = panel.outcome.table
+    table = panel.scores.table
     values = [float(table.item(row, 1).text()) for row in range(table.rowCount())]
     assert values == sorted(values)
     assert {table.item(row, 0).text() for row in range(table.rowCount())} >= {"image 0", "image 1", "image 2"}
-    panel.outcome.open.click()
+    panel.scores.open.click()
     worst = table.item(0, 0).text()
     (true,) = [layer for layer in viewer.layers if layer.name.startswith(f"{worst} true")]
     assert (true.data > 0).sum() == (TRUTH > 0).sum()
@@ -605,7 +656,7 @@ def test_what_was_painted_since_is_learnt_the_next_time(dock: Dock, panel: Train
     for _ in range(2):
         teach(panel, qtbot)
         qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
-        learnt.append(sum(lesson.objects for lesson in panel.lessons.lessons))
+        learnt.append(sum(lesson.objects for lesson in panel.lessons.list.lessons))
         panel.labels.layer = layer
         layer.data = TRUTH.astype(int)
     assert learnt == [5, 8]
@@ -613,19 +664,19 @@ def test_what_was_painted_since_is_learnt_the_next_time(dock: Dock, panel: Train
 
 def test_adding_what_is_listed_by_itself_lists_it_once(panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
     panel.image.layer, panel.labels.layer = viewer.layers["discs"], viewer.layers["truth"]
-    panel._list_own()
-    panel.add.click()
-    assert [lesson.objects for lesson in panel.lessons.lessons] == [8]
+    panel.lessons.list_own()
+    panel.lessons.add.click()
+    assert [lesson.objects for lesson in panel.lessons.list.lessons] == [8]
 
 
 def test_ticks_of_what_is_listed_by_itself_stay(panel: TrainPanel, viewer: Any) -> None:
     stack = viewer.add_image(np.stack([PIXELS] * 3), name="stack")
     labels = viewer.add_labels(np.stack([TRUTH] * 3).astype(int), name="all")
     panel.image.layer, panel.labels.layer = stack, labels
-    panel._list_own()
-    panel.lessons.list.topLevelItem(0).child(1).setCheckState(2, Qt.CheckState.Checked)
-    panel._list_own()
-    learn, check = panel.lessons.data()
+    panel.lessons.list_own()
+    panel.lessons.list.list.topLevelItem(0).child(1).setCheckState(2, Qt.CheckState.Checked)
+    panel.lessons.list_own()
+    learn, check = panel.lessons.list.data()
     assert (len(learn), len(check)) == (2, 1)
 
 
@@ -633,8 +684,8 @@ def test_background_elsewhere_leaves_what_is_known_of_a_result(panel: TrainPanel
     known = TRUTH == 1
     truth = Instances.from_painted(np.where(known, 1, 0)[None], known=known)
     pairs = [(Image(PIXELS, "yx", name="x"), truth)]
-    panel.lessons.set([Lesson("result", pairs, partial=True), Lesson("folder", pairs)])
-    (one, other), _ = panel.lessons.data(whole=True)
+    panel.lessons.list.set([Lesson("result", pairs, partial=True), Lesson("folder", pairs)])
+    (one, other), _ = panel.lessons.list.data(whole=True)
     assert np.array_equal(one[1].known, known)
     assert other[1].known is None
 
@@ -643,7 +694,7 @@ def test_the_worst_is_only_to_look_at(dock: Dock, panel: TrainPanel, viewer: Any
     taught = teach(panel, qtbot)
     qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
     before = panel.image.layer, panel.labels.layer, dock.segment.image.layer
-    panel.outcome.open.click()
+    panel.scores.open.click()
     assert any("(worst)" in layer.name for layer in viewer.layers)
     assert (panel.image.layer, panel.labels.layer, dock.segment.image.layer) == before
     assert dock.segment.model.name == taught.name

@@ -360,12 +360,12 @@ def test_atomic_removes_what_was_begun(tmp_path: Path) -> None:
 
 
 def test_atomic_replaces_a_folder_whole(tmp_path: Path) -> None:
-    for names in (("a", "b"), ("c",)):
-        with io.atomic(tmp_path / "model", overwrite=True) as folder:
+    for names in (("a", "b"), ("a", "c")):
+        with io.atomic(tmp_path / "model", overwrite=True, ours=("a", "b")) as folder:
             folder.mkdir()
             for name in names:
                 (folder / name).write_text(name)
-    assert listing(tmp_path) == {"model/c": b"c"}
+    assert listing(tmp_path) == {"model/a": b"a", "model/c": b"c"}
 
 
 def test_atomic_puts_a_folder_back_if_the_move_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,7 +381,7 @@ def test_atomic_puts_a_folder_back_if_the_move_fails(tmp_path: Path, monkeypatch
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(BadFile), io.atomic(tmp_path / "model", overwrite=True) as folder:
+    with pytest.raises(BadFile), io.atomic(tmp_path / "model", overwrite=True, ours=("old",)) as folder:
         folder.mkdir()
     assert listing(tmp_path) == {"model/old": b"old"}
 

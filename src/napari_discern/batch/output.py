@@ -84,7 +84,7 @@ def names_of(label_name: str, planes: int) -> list[str]:
 def refuse_finished(workplace: Workplace, planes: int, overwrite: bool) -> None:
     """Refuse to replace label images and tables that are there, but those that this run has put there itself.
 
-    With `overwrite` those of its name go, and further planes if an earlier result of this name has left them.
+    With `overwrite` those go that a run for this name has made; what another program has made stays.
 
     Raises
     ------
@@ -95,13 +95,12 @@ def refuse_finished(workplace: Workplace, planes: int, overwrite: bool) -> None:
     run = workplace.run if workplace.exists else ""
     for path in _targets(volume, name, planes):
         mark = _mark(path)
-        ours = bool(run) and mark.get("run") == run
-        first = path.name == name
-        if path.exists() and not ours and not (overwrite and (first or mark.get("label_name") == name)):
+        ours, earlier = bool(run) and mark.get("run") == run, mark.get("label_name") == name
+        if path.exists() and not ours and not (overwrite and earlier):
             what = "label image" if path.parent.name == "labels" else "table"
             raise OutputExists(
                 f"{volume}: there is a {what} {path.name!r} already. Choose another --label-name"
-                f"{', or allow to replace it (--overwrite).' if first else '.'}"
+                f"{', or allow to replace it (--overwrite).' if earlier else '.'}"
             )
 
 

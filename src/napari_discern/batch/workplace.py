@@ -89,7 +89,8 @@ class Workplace:
         Raises
         ------
         OutputExists
-            If there is an unfinished run and neither `resume` nor `overwrite` is set, or it was of another plan.
+            If there is an unfinished run and neither `resume` nor `overwrite` is set, or it was of another plan; if
+            there is something else that is not ours.
         """
         self._clear()
         if self.exists and not overwrite:
@@ -101,11 +102,10 @@ class Workplace:
             refuse_other(self.plan, plan, self.volume)
             return True
         self.remove()
-        self.path.mkdir(parents=True)
-        for frame in range(plan.count):
-            (self.path / "tiles" / f"{frame:06d}").mkdir(parents=True)
-        stated = {"run": uuid.uuid4().hex, "plan": plan.model_dump(mode="json")}
-        _write(self.path / "plan.json", stated)
+        with io.atomic(self.path) as begun:
+            for frame in range(plan.count):
+                (begun / "tiles" / f"{frame:06d}").mkdir(parents=True)
+            _write(begun / "plan.json", {"run": uuid.uuid4().hex, "plan": plan.model_dump(mode="json")})
         self._clear()
         return False
 
@@ -151,13 +151,24 @@ class Workplace:
             lock.parent.rmdir()  # where nothing else is in it
 
     def remove(self) -> None:
-        """Remove the folder. It is put out of the way first, so that what is left of it is no unfinished run."""
+        """Remove the folder. It is put out of the way first, so that what is left of it is no unfinished run.
+
+        Raises
+        ------
+        OutputExists
+            If it is none of ours: without the plan of a run, it holds files.
+        """
         if self.path.exists():
+            if not self.exists and any(not path.is_dir() for path in self.path.rglob("*")):
+                raise OutputExists(
+                    f"{self.path} is where an unfinished run is kept, and holds what we have not written; nothing was "
+                    "done. Move it away, or choose another --label-name."
+                )
             self.path.rename(self.path.with_name(f".{self.label_name}.{uuid.uuid4().hex[:12]}.removed"))
         self._remove_rest()
 
     def _remove_rest(self) -> None:
-        for gone in self.path.parent.glob(f".{self.label_name}.*.removed"):
+        for gone in self.path.parent.glob(f".{self.label_name}.{'[0-9a-f]' * 12}.removed"):
             shutil.rmtree(gone, ignore_errors=True)
 
     def _clear(self) -> None:

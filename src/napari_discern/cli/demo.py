@@ -17,6 +17,7 @@ from napari_discern.pictures import save_overlay
 from napari_discern.segmentation import segment
 from napari_discern.synthetic import Cells
 
+FILES = ("scores.json", "image.tif", "labels.tif", "features.csv", "overlay.png")
 SEED = 2
 MODEL = "nuclei"
 
@@ -55,11 +56,12 @@ def _pick() -> str:
 
 
 def _write(out: Path, image: Image, objects: Instances, truth: Instances) -> None:
-    """Image, labels, features, overlay and scores, over those of an earlier demo."""
+    """Image, labels, features, overlay and scores, in a folder of their own; that of an earlier demo is replaced."""
     report = Report({image.name: score(objects, truth)})
-    io.write_image(out / "image.tif", image, overwrite=True)
-    io.write_labels(out / "labels.tif", objects, overwrite=True)
-    io.write_features(out / "features.csv", objects, overwrite=True)
-    save_overlay(image, objects, out / "overlay.png", overwrite=True)
-    io.write_text(out / "scores.json", report.to_json(), overwrite=True)
-    say(f"{report.table()}\nimage.tif, labels.tif, features.csv, overlay.png and scores.json are in {out.resolve()}")
+    with io.atomic(out, overwrite=True, ours=FILES) as folder:
+        io.write_image(folder / "image.tif", image)
+        io.write_labels(folder / "labels.tif", objects)
+        io.write_features(folder / "features.csv", objects)
+        save_overlay(image, objects, folder / "overlay.png")
+        (folder / "scores.json").write_text(report.to_json(), encoding="utf-8")
+    say(f"{report.table()}\n{', '.join(FILES)} are in {out.resolve()}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from napari_discern.cli.flags import add_flags, given
 from napari_discern.errors import BadArgument, OutputExists
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.model import Card, zoo
+from napari_discern.model import MODEL_FILES, Card, zoo
 from napari_discern.progress import Progress, Steps
-from napari_discern.training import BEST, METHODS, Training, object_size, train
+from napari_discern.training import BEST, LEARNT, METHODS, Training, object_size, train
 
 Labelled = list[tuple[Image, Instances]]
 
@@ -55,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if (args.val_images is None) != (args.val_labels is None):
         raise BadArgument("give both --val-images and --val-labels, or neither.")
     io.refuse_existing([args.out], args.overwrite)
+    io.refuse_foreign(args.out, MODEL_FILES)
     aside = args.out.with_name(f"{args.out.name}.training")
     _check_aside(aside, args)
     base = zoo.load_model(args.model, training.device) if args.model else None
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         raise
     card = model.card.model_copy(update={"name": args.name or args.out.name})
     saved = replace(model, card=card).save(args.out, args.overwrite)
-    shutil.rmtree(aside, ignore_errors=True)
+    io.remove_ours(aside, LEARNT)
     say(f"{_summary(saved.card)}\nThe model is in {args.out}.")
     return 0
 
@@ -82,8 +82,13 @@ def _check_aside(aside: Path, args: argparse.Namespace) -> None:
             f"{aside} holds a training that was stopped; nothing was done. Go on with it with --resume, or discard it "
             "with --overwrite."
         )
-    if aside.exists() and not args.resume:
-        shutil.rmtree(aside)
+    if others := io.strangers(aside, LEARNT):
+        raise OutputExists(
+            f"{aside} is where an unfinished training is kept, and holds {others[0]!r}, which we have not written; "
+            "nothing was done. Move that away, or choose another --out."
+        )
+    if not args.resume:
+        io.remove_ours(aside, LEARNT)
 
 
 def _read_all(images: str, labels: str) -> Labelled:

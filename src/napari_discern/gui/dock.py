@@ -15,7 +15,7 @@ from napari_discern.gui.segment.panel import SegmentPanel
 from napari_discern.gui.train.panel import TrainPanel
 from napari_discern.gui.work.session import Session
 from napari_discern.gui.work.shared import Shared
-from napari_discern.training import autosave as rescue
+from napari_discern.training import Autosave
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -39,9 +39,9 @@ class Dock(QWidget):
             self.tabs.addTab(_Scrolling(panel), title)
         self._mark_left()
         self.session.work.ended.connect(self._mark_left)
-        self.train.offer.forgotten.connect(self._mark_left)
-        self.segment.review.noted.connect(self._teach)
-        for other_model in (self.train.taught, self.train.undone):
+        self.train.unfinished.forgotten.connect(self._mark_left)
+        self.segment.review.noted.connect(self._take_lesson)
+        for other_model in (self.train.fine_tuned, self.train.undone):
             other_model.connect(lambda: self.segment.run_on(self.train.image.layer))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -59,7 +59,7 @@ class Dock(QWidget):
         """Narrow, so that the image keeps its room."""
         return QSize(380, 700)
 
-    def _teach(self, checked: Labels) -> None:
+    def _take_lesson(self, checked: Labels) -> None:
         """What a person has said something of is what is to be learnt."""
         found = self.shared.found
         if found is not None and checked is self.shared.result and checked in self.train.labels.layers:
@@ -69,8 +69,9 @@ class Dock(QWidget):
 
     def _mark_left(self, _: object = None) -> None:
         """Say on the tab that a training was left, to be gone on with there."""
-        self.tabs.setTabText(2, "Train ⚠" if rescue.is_left() and not self.session.work.busy else "Train")
-        self.tabs.setTabToolTip(2, "A training was left unfinished." if rescue.is_left() else "")
+        left = bool(Autosave.left())
+        self.tabs.setTabText(2, "Train ⚠" if left and not self.session.work.busy else "Train")
+        self.tabs.setTabToolTip(2, "A training was left unfinished." if left else "")
 
     def cancel(self) -> None:
         """Stop what runs, and wait no longer for a click."""

@@ -54,8 +54,17 @@ def recall(kind: str) -> dict[str, Any]:
 
 
 def remember(kind: str, **choices: Any) -> None:
-    """Keep what was chosen for images of a kind. Where it cannot be written it is not, and nothing else happens."""
-    everything = {**_everything(), kind: {**recall(kind), **choices}}
+    """Keep what was chosen for images of a kind. Where it cannot be written it is not, and nothing else happens.
+
+    Nor is it where a file of that name is none of ours.
+    """
+    try:
+        everything = json.loads(_file().read_text(encoding="utf-8")) if _file().exists() else {}
+    except (OSError, ValueError):
+        return
+    if not isinstance(everything, dict) or not all(isinstance(known, dict) for known in everything.values()):
+        return
+    everything[kind] = {**everything.get(kind, {}), **choices}
     with suppress(BadFile), atomic(_file(), overwrite=True) as temporary:
         temporary.write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from napari_discern.errors import BadFile, OutputExists
 
+BEGUN = f".writing-{'[0-9a-f]' * 12}*"
+"""What killed processes leave beside what they were writing, as a pattern of `strangers`."""
 SHOWN = 3
 """Of files that are in the way, so many are named."""
 
 
 @contextmanager
-def atomic(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+def atomic(path: str | os.PathLike[str], overwrite: bool = False, ours: Sequence[str] = ()) -> Iterator[Path]:
     """Give a temporary path beside `path` to write a file or a folder at, and move it into place at the end.
 
     The temporary path has the suffix of `path` and a name that starts with a dot. If the block ends with an
@@ -26,14 +29,16 @@ def atomic(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Pa
     Parameters
     ----------
     path : path
-        Where the file or folder shall be. With `overwrite`, a folder there is replaced with all it holds.
+        Where the file or folder shall be. With `overwrite`, a file there is replaced, and a folder of ours.
     overwrite : bool
         Whether `path` may exist.
+    ours : sequence of str
+        What a folder of ours holds, as of `refuse_foreign`; without, only an empty one is replaced.
 
     Raises
     ------
     OutputExists
-        If `path` exists and `overwrite` is not set; or a file would replace a folder.
+        If `path` exists and `overwrite` is not set; if a file would replace a folder, or a folder one that is not ours.
     BadFile
         If writing fails: the disk is full, the folder is read-only.
     """
@@ -45,7 +50,7 @@ def atomic(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _flush(temporary)
-        _place(temporary, path)
+        _place(temporary, path, ours)
     except (BadFile, OutputExists):
         raise
     except OSError as error:
@@ -74,6 +79,59 @@ def write_text(path: Path, text: str, overwrite: bool = False) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def strangers(folder: Path, ours: Sequence[str]) -> list[str]:
+    """What lies in a folder and is not ours.
+
+    Parameters
+    ----------
+    ours : sequence of str
+        Patterns of paths in the folder, folders with a slash behind; an asterisk also stands for all below.
+    """
+    return [name for path in sorted(folder.rglob("*")) if not _is_ours(name := _named(path, folder), ours)]
+
+
+def refuse_foreign(folder: Path, ours: Sequence[str]) -> None:
+    """Refuse to replace a folder that holds what is not ours; an empty one is anybody's.
+
+    Parameters
+    ----------
+    ours : sequence of str
+        As of `strangers`. The first is the name of a file that every folder of ours has.
+
+    Raises
+    ------
+    OutputExists
+        With what is in the way.
+    """
+    if not folder.is_dir():
+        return
+    marked = bool(ours) and (folder / ours[0]).is_file()
+    others = strangers(folder, ours if marked else ())
+    if others:
+        raise OutputExists(
+            f"{folder} is a folder that holds {others[0]!r}, which we have not written, so it is not replaced. Choose "
+            "another name, or move the folder away."
+        )
+
+
+def remove_ours(folder: Path, ours: Sequence[str]) -> None:
+    """Remove what is ours from a folder, as of `strangers`, and the folder where nothing else is in it."""
+    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+        if _is_ours(name := _named(path, folder), ours):
+            with suppress(OSError):  # a folder with something else in it, or what is gone already
+                path.rmdir() if name.endswith("/") else path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _named(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() + "/" * (path.is_dir() and not path.is_symlink())
+
+
+def _is_ours(name: str, ours: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in ours)
+
+
 def _flush(path: Path) -> None:
     """See to it that the bytes are on the disk, of a file or of all files in a folder."""
     for file in [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]:
@@ -81,13 +139,14 @@ def _flush(path: Path) -> None:
             os.fsync(handle.fileno())
 
 
-def _place(temporary: Path, path: Path) -> None:
+def _place(temporary: Path, path: Path, ours: Sequence[str]) -> None:
     """Move a file or folder to `path`. A folder there is first put aside, and put back if the move fails."""
     if not path.is_dir() or path.is_symlink():
         os.replace(temporary, path)
         return
     if not temporary.is_dir():
         raise OutputExists(f"{path} is a folder, which a file does not replace. Choose another name.")
+    refuse_foreign(path, ours)
     aside = path.with_name(f"{temporary.name}.old")
     os.replace(path, aside)
     try:

@@ -227,7 +227,7 @@ def write_masks(path: Readable, instances: Instances, overwrite: bool = False) -
 def _write(path: Readable, deed: Deed, what: Image | Instances, overwrite: bool) -> None:
     function, row = _find(Path(path), deed), _row(Path(path))
     names = (stem(path),) if deed == "write_masks" and row is not None and row.named else ()
-    with atomic(path, overwrite) as temporary:
+    with atomic(path, overwrite, omezarr.FILES) as temporary:
         function(temporary, what, *names)
 
 

@@ -21,6 +21,8 @@ else:
     zarr = LazyModule("zarr")
 
 MARKS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+FILES = ("zarr.json", "0/", "0/zarr.json", "0/c/*")
+"""What we write of an image; a folder with anything else in it is never replaced."""
 CHUNK = {"t": 1, "c": 1, "z": 32, "y": 512, "x": 512}
 TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 
@@ -112,7 +114,7 @@ def write_parts(path: Path, image: Image, levels: int = 1) -> Iterator[float]:
     shapes = [
         [-(-n // 2**level) if a in "yx" else n for a, n in zip(axes, shape, strict=True)] for level in range(levels)
     ]
-    group = zarr.open_group(path, mode="w", zarr_format=3)
+    group = zarr.open_group(path, mode="w-", zarr_format=3)
     group.attrs["ome"] = {"version": "0.5", "multiscales": [_describe(image, axes, levels)]}
     array, *_ = [
         group.create_array(

@@ -25,6 +25,8 @@ else:
     torch = LazyModule("torch")
 
 WEIGHTS = "weights.safetensors"
+MODEL_FILES = (CARD, WEIGHTS, "picture.png", "NOTICE.txt")
+"""What is in the folder of a model, the last two not always; a folder with anything else in it is never replaced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +135,7 @@ class Model:
             tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
         weights = save(tensors)
         card = self.card.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
-        with atomic(path, overwrite) as folder:
+        with atomic(path, overwrite, MODEL_FILES) as folder:
             folder.mkdir()
             (folder / WEIGHTS).write_bytes(weights)
             (folder / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

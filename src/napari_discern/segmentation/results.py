@@ -40,6 +40,9 @@ class ResultFolder:
     overwrite: bool = False
     masks: str = "npz"
 
+    def __post_init__(self) -> None:
+        self._earlier = self._written() is not None  # else nothing in it is a result of ours
+
     def check(self, images: Sequence[Path]) -> None:
         """Refuse, before any work is done, what would mix up results or lose something.
 
@@ -84,6 +87,7 @@ class ResultFolder:
             self.recipe = recipe
             io.write_text(self.path / RECIPE, recipe.to_toml(), self.overwrite)
         table, own = self.path / f"{name}.csv", self.path / f"{name}.{RECIPE}"
+        redone = self._earlier and table.is_file()
         io.write_features(table, objects, self.overwrite)
         flat, masks = len(objects.planes) == 1, MASKS[self.masks]
         labels = self.path / f"{name}{'.tif' if flat else masks}"
@@ -92,7 +96,7 @@ class ResultFolder:
         except BadArgument:
             table.unlink(missing_ok=True)
             raise
-        if self.overwrite:  # else `check` has found nothing of the kind
+        if redone:
             for outdated in (own, *(self.path / f"{name}{suffix}" for suffix in (".tif", masks))):
                 if outdated != labels:
                     outdated.unlink(missing_ok=True)

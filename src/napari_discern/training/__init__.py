@@ -1,6 +1,7 @@
 """Training: from labelled images to a model."""
 
 from napari_discern.training.auto import fitted_card, object_size, stride_for
+from napari_discern.training.autosave import LEARNT, Autosave, SavedTraining
 from napari_discern.training.crops import Augmentation, Example, Sampler
 from napari_discern.training.learning import BEST, LAST, Labelled, set_aside, train
 from napari_discern.training.loop import Loop, crop_size
@@ -10,12 +11,15 @@ from napari_discern.training.tuning import choose, mean_score
 __all__ = [
     "BEST",
     "LAST",
+    "LEARNT",
     "METHODS",
     "Augmentation",
+    "Autosave",
     "Example",
     "Labelled",
     "Loop",
     "Sampler",
+    "SavedTraining",
     "Training",
     "choose",
     "crop_size",

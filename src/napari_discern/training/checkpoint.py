@@ -19,6 +19,8 @@ else:
     torch = LazyModule("torch")
 
 STATE, TENSORS = "state.json", "state.safetensors"
+CHECKPOINT_FILES = (STATE, TENSORS)
+"""What is in the folder of a checkpoint."""
 
 
 def save_checkpoint(folder: Path, loop: Loop) -> None:
@@ -36,7 +38,7 @@ def save_checkpoint(folder: Path, loop: Loop) -> None:
         "step": loop.step,
         "seconds": time.monotonic() - loop.started,
     }
-    with atomic(folder, overwrite=True) as temporary:
+    with atomic(folder, overwrite=True, ours=CHECKPOINT_FILES) as temporary:
         temporary.mkdir()
         tensors = {k: v.detach().cpu().contiguous() for k, v in _tensors(loop).items()}
         (temporary / TENSORS).write_bytes(save(tensors))  # what its own writer raises on a full disk is no OSError

@@ -17,12 +17,13 @@ from napari_discern.errors import BadArgument, BadFile
 from napari_discern.evaluation import Window
 from napari_discern.image import Image
 from napari_discern.instances import Instances
+from napari_discern.io import refuse_foreign
 from napari_discern.losses import ClassCentres, Foreground
-from napari_discern.model import Model, Settings, enough_memory
+from napari_discern.model import MODEL_FILES, Model, Settings, enough_memory
 from napari_discern.normalise import Normalisation
 from napari_discern.progress import Progress, Steps, begun_anew, passed_on
 from napari_discern.training.auto import card_for, classes_for, fitted_card, known_classes, layers_for, object_size
-from napari_discern.training.checkpoint import restore_checkpoint, save_checkpoint
+from napari_discern.training.checkpoint import CHECKPOINT_FILES, restore_checkpoint, save_checkpoint
 from napari_discern.training.crops import Example
 from napari_discern.training.loop import Loop
 from napari_discern.training.parameters import Training
@@ -230,6 +231,11 @@ class _Best:
     unsaved: str = ""
     """Why the last writing failed; "" if it did not."""
     _written: Model | None = None
+
+    def __post_init__(self) -> None:
+        if self.folder is not None:
+            refuse_foreign(self.folder / BEST, MODEL_FILES)
+            refuse_foreign(self.folder / LAST, CHECKPOINT_FILES)
 
     def offer(self, model: Model, reported: float, score: float) -> None:
         """Keep the model if its score is better; its card says what is reported."""

@@ -1,71 +1,28 @@
-"""Teaching: from lessons to a new model of one's own, with a look now and then at what it finds by now."""
+"""Fine-tuning: from lessons to a new model of one's own, and what it scores on them."""
 
 from __future__ import annotations
 
 import datetime
 import itertools
-import math
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from napari.layers import Image as ImageLayer
-from napari.layers import Labels
-
-from napari_discern.errors import OutOfMemory
+from napari_discern.errors import OutputExists
 from napari_discern.evaluation import Window, cut_window
-from napari_discern.gui.layers.overlays import OVERLAY
-from napari_discern.gui.layers.source import LayerSource, place_of
 from napari_discern.gui.preferences import preferences
+from napari_discern.gui.train.preview import PreviewBox, with_preview
 from napari_discern.gui.work.session import Session
-from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.metrics import Report, Score, score
 from napari_discern.model import Model, find_objects, zoo
-from napari_discern.progress import Progress, Steps, passed_on
-from napari_discern.training import Labelled, train
-from napari_discern.training import autosave as rescue
-
-EVERY = 4.0
-"""Seconds between two previews."""
-SIDE = {2: 512, 3: 64}
-"""Pixels along each axis that a preview looks at, at most, by the dimensions of the model."""
-
-
-@dataclass(frozen=True)
-class Screen:
-    """A part of an image layer that a model can be tried on: what was shown when the training began."""
-
-    layer: ImageLayer
-    image: Image
-    box: tuple[slice, ...]
-
-    @classmethod
-    def of(cls, source: LayerSource, viewer: object) -> Screen:
-        """What the viewer shows of an image now, no larger than a preview may be."""
-        box = source.visible(viewer)
-        side = SIDE[len(box)]
-        small = tuple(slice(b.start, min(b.stop, b.start + side)) for b in box)
-        return cls(source.layer, source.image(source.current(viewer)), small)
-
-    def labels(self, found: np.ndarray) -> Labels:
-        """A layer of what was found, uint32 (*S), where it was found."""
-        place = place_of(self.layer, [b.start for b in self.box], found.ndim)
-        return Labels(found, name="preview", opacity=0.5, metadata={OVERLAY: True}, **place)
-
-
-@dataclass(frozen=True)
-class Preview(Progress):
-    """Progress with the objects that the model finds by now in what was on screen, uint32 (*S)."""
-
-    labels: np.ndarray | None = None
-    screen: Screen | None = None
+from napari_discern.progress import Progress, Steps
+from napari_discern.training import Autosave, Labelled, SavedTraining, train
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
-    """What a model makes of a lesson: of a large image, of a part of it.
+class ImageScores:
+    """What a model makes of the images of lessons: of a large one, of a part of it.
 
     Attributes
     ----------
@@ -85,61 +42,91 @@ class Looked:
 
 
 @dataclass(frozen=True, eq=False)
-class Taught:
+class FineTuned:
     """A new model and its base, and what they make of the images set aside, or else of all; nothing without a base."""
 
     name: str
     model: Model
     base: str | None
-    before: Looked
-    after: Looked
+    before: ImageScores
+    after: ImageScores
 
 
-def teach(session: Session, plan: rescue.Plan, screen: Screen | None = None, resume: bool = False) -> Steps[Taught]:
-    """Train as planned, and save the model among one's own.
+def fine_tune(
+    session: Session, saved: SavedTraining, preview: PreviewBox | None = None, left: Autosave | None = None
+) -> Steps[FineTuned]:
+    """Train, and save the model among one's own.
 
     Parameters
     ----------
-    plan : rescue.Plan
-        Kept until the model is saved, so that it can be gone on with.
-    screen : Screen, optional
+    saved : SavedTraining
+        What to do. It is kept on disk until the model is saved, so that it can be gone on with.
+    preview : PreviewBox, optional
         Where to try the model every few seconds.
-    resume : bool
-        Go on with the training of this plan that was left.
+    left : Autosave, optional
+        The same training, that was left, to go on with.
 
     Raises
     ------
     OutOfMemory
         As `train`.
+    OutputExists
+        If another viewer goes on with it already.
     """
-    training, data = plan.training, plan.data
-    own = plan.validation or data
+    own = saved.validation or saved.data
     session.kept = ""
-    start = (yield from session.model(plan.base, training.device)) if plan.base else None
-    before = (yield from _look(start, own)) if start is not None else Looked()
-    if not resume:
-        _keep_best()  # of a training that was left
-        rescue.begin(plan)
-    base, autosave = start.card.name if start else "model", preferences().autosave
-    steps = train(training, data, plan.validation, start, rescue.folder(), resume=resume, autosave=autosave)
+    start = (yield from session.model(saved.base, saved.training.device)) if saved.base else None
+    before = (yield from _look(start, own)) if start is not None else ImageScores()
+    model = yield from _learn(session, saved, start, preview, left)
+    after = yield from _look(model, own)
+    return FineTuned(session.kept, model, saved.base, before, after)
+
+
+def _learn(
+    session: Session, saved: SavedTraining, start: Model | None, preview: PreviewBox | None, left: Autosave | None
+) -> Steps[Model]:
+    """Train in the folder of an autosave, and clear that when the model, or the best of what was stopped, is saved."""
+    kept, resume = _claimed(saved, left), left is not None
+    seconds = preferences().autosave
+    steps = train(saved.training, saved.data, saved.validation, start, kept.folder, resume=resume, autosave=seconds)
     try:
-        model = yield from (_with_preview(steps, screen) if screen is not None else steps)
+        model = yield from (with_preview(steps, preview) if preview is not None else steps)
+        base = start.card.name if start else "model"
+        session.kept, model = keep(model, base, f"{sum(t.n for _, t in saved.data)} own objects")
+        kept.clear()
+        return model
     except GeneratorExit:
-        session.kept = _keep_best()
+        session.kept = _keep_best(kept)
         raise
-    session.kept, saved = keep(model, base, f"{sum(t.n for _, t in data)} own objects")
-    rescue.clear()
-    after = yield from _look(saved, own)
-    return Taught(session.kept, saved, plan.base, before, after)
+    finally:
+        kept.release()
 
 
-def _keep_best() -> str:
+def _claimed(saved: SavedTraining, left: Autosave | None) -> Autosave:
+    """Where a training is kept: where it was left, or a new folder."""
+    if left is None:
+        _keep_what_remains()
+        return Autosave.begin(saved)
+    left.claim()
+    return left
+
+
+def _keep_what_remains() -> None:
+    """Save the best of trainings that were ended so early that they cannot go on, and forget these."""
+    for gone in Autosave.remains():
+        with suppress(OutputExists):
+            gone.claim()
+            _keep_best(gone)
+            gone.release()
+
+
+def _keep_best(autosave: Autosave) -> str:
     """Save the best model of a training that did not come to its end, and forget that; its name, "" without one."""
-    best = rescue.best()
-    if best is None and rescue.is_left():
+    best = autosave.best()
+    if best is None and autosave.can_go_on:
         return ""  # it could not be written; there is a checkpoint to go on from
     name = keep(best, best.card.name)[0] if best is not None else ""
-    rescue.clear()
+    autosave.clear()
     return name
 
 
@@ -152,32 +139,7 @@ def keep(model: Model, base: str, data: str | None = None) -> tuple[str, Model]:
     return name, replace(model, card=card).save(zoo.own_models() / name)
 
 
-def _with_preview(steps: Steps[Model], screen: Screen) -> Steps[Model]:
-    """The same pipeline, which shows now and then what the model finds on screen, as long as there is memory."""
-    patch: np.ndarray | None = None
-    last = time.monotonic()
-
-    def seen(progress: Progress) -> Progress:
-        nonlocal patch, last
-        if progress.peek is None or time.monotonic() - last <= EVERY:
-            return progress
-        model = progress.peek()
-        settings = model.card.settings
-        if patch is None:
-            patch = settings.normalise(screen.image)(screen.image.read(screen.box))
-        try:
-            labels = Instances.from_layers(find_objects(model.embed(patch), settings)).planes[0]
-        except OutOfMemory:
-            last = math.inf  # the training has the memory; that is no reason to stop it
-            return progress
-        last = time.monotonic()
-        p = progress
-        return Preview(p.stage, p.done, p.total, p.values, warning=p.warning, labels=labels, screen=screen)
-
-    return passed_on(steps, seen)
-
-
-def _look(model: Model, data: Labelled) -> Steps[Looked]:
+def _look(model: Model, data: Labelled) -> Steps[ImageScores]:
     """What a model makes of what is known of the lessons."""
     scores: dict[str, Score] = {}
     worst, settings = None, model.card.settings
@@ -189,7 +151,7 @@ def _look(model: Model, data: Labelled) -> Steps[Looked]:
         scores[name] = score(found, window.truth)
         if min(scores.values(), key=_worth) is scores[name]:
             worst = name, window, found
-    return Looked(dict(sorted(scores.items(), key=lambda item: _worth(item[1]))), worst)
+    return ImageScores(dict(sorted(scores.items(), key=lambda item: _worth(item[1]))), worst)
 
 
 def _worth(one: Score) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Lessons: the list of images to learn from, which of them are set aside to check on, and a look at three."""
+"""The list of images to learn from, which of them are set aside to check on, and a look at three."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CUT = 512
 """Pixels of an image that are drawn, along each axis."""
 
 
-class Lessons(QWidget):
+class LessonList(QWidget):
     """One row an image: its name, its objects, and whether it is set aside to check the model on.
 
     Attributes
