@@ -3,10 +3,11 @@
 from napari_discern.evaluation.oracle import ROWS, oracle, verdict
 from napari_discern.evaluation.proposals import ProposalScores, detections, score_proposals
 from napari_discern.evaluation.scores import draw_worst, evaluate, evaluate_model
-from napari_discern.evaluation.windows import Window, cut_window
+from napari_discern.evaluation.windows import Labelled, Window, cut_window
 
 __all__ = [
     "ROWS",
+    "Labelled",
     "ProposalScores",
     "Window",
     "cut_window",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.normalise import Scaling
 
+Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
 SIDES: Mapping[int, int] = MappingProxyType({2: 512, 3: 96})
 """Pixels along each axis of a window, at most, by its dimensions."""
 

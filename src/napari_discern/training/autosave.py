@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from napari_discern.errors import BadFile, DiscernError
+from napari_discern.evaluation import Labelled
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.io.atomic import atomic
 from napari_discern.model import Model, zoo
-from napari_discern.training.learning import BEST, LAST, Labelled
+from napari_discern.training.best import BEST, LAST
 from napari_discern.training.parameters import Training
 
 PLAN, LEARN, CHECK = "plan.json", "learn-", "check-"
