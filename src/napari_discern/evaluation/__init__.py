@@ -3,7 +3,7 @@
 from napari_discern.evaluation.oracle import ROWS, oracle, verdict
 from napari_discern.evaluation.proposals import ProposalScores, detections, score_proposals
 from napari_discern.evaluation.scores import draw_worst, evaluate, evaluate_model
-from napari_discern.evaluation.windows import Labelled, Window, cut_window
+from napari_discern.evaluation.windows import Labelled, Window, cut_window, score_window, score_windows
 
 __all__ = [
     "ROWS",
@@ -17,5 +17,7 @@ __all__ = [
     "evaluate_model",
     "oracle",
     "score_proposals",
+    "score_window",
+    "score_windows",
     "verdict",
 ]

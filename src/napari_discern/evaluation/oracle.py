@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_discern.clustering import CentreThreshold
-from napari_discern.evaluation.windows import Window, cut_window
-from napari_discern.image import Image
+from napari_discern.evaluation.windows import Labelled, Window, named_windows
 from napari_discern.instances import Instances, stack_objects
 from napari_discern.lazy import LazyModule
 from napari_discern.losses import assign
@@ -30,7 +29,7 @@ ROWS = (
 )
 
 
-def oracle(model: Model, data: Sequence[tuple[Image, Instances]]) -> Steps[dict[str, Report]]:
+def oracle(model: Model, data: Labelled) -> Steps[dict[str, Report]]:
     """Score a model with its foreground, its clustering, or both replaced by the truth.
 
     Of a large image, the middle is looked at (see `cut_window`).
@@ -48,9 +47,7 @@ def oracle(model: Model, data: Sequence[tuple[Image, Instances]]) -> Steps[dict[
         The four rows, by the names in `ROWS`.
     """
     scores: dict[str, dict[str, Score]] = {row: {} for row in ROWS}
-    for done, (image, truth) in enumerate(data, start=1):
-        window = cut_window(image, truth, model.card.settings.normalise(image))
-        name = image.name if image.name not in scores[ROWS[0]] else f"{image.name} ({done})"
+    for done, (name, window) in enumerate(named_windows(model, data), start=1):
         for row, labels in zip(ROWS, _rows(model, model.embed(window.patch), window), strict=True):
             scores[row][name] = score(Instances.from_layers(labels), window.truth)
         yield Progress("oracle", done, len(data))

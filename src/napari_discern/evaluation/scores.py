@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from napari_discern import io
 from napari_discern.errors import BadFile
-from napari_discern.image import Image
+from napari_discern.evaluation.windows import Labelled, distinct
 from napari_discern.instances import Instances
 from napari_discern.metrics import Report, Score, score
 from napari_discern.model import Model
@@ -35,7 +34,7 @@ def evaluate(labels: Path, truth: Path) -> Steps[Report]:
     return Report(scores)
 
 
-def evaluate_model(model: Model, data: Sequence[tuple[Image, Instances]]) -> Steps[Report]:
+def evaluate_model(model: Model, data: Labelled) -> Steps[Report]:
     """Segment labelled images with a model and its settings, and score what it finds.
 
     Raises
@@ -46,7 +45,7 @@ def evaluate_model(model: Model, data: Sequence[tuple[Image, Instances]]) -> Ste
     scores: dict[str, Score] = {}
     for done, (image, truth) in enumerate(data):
         found = yield from part_of(segment(image, model), "evaluate", done, 1, len(data))
-        scores[image.name if image.name not in scores else f"{image.name} ({done + 1})"] = score(found, truth)
+        scores[distinct(image.name, scores, done + 1)] = score(found, truth)
     return Report(scores)
 
 

@@ -14,13 +14,13 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 
 from napari_discern.errors import OutOfMemory
-from napari_discern.evaluation import Window, cut_window
+from napari_discern.evaluation import Window, score_windows
 from napari_discern.gui.layers.source import AID, Source, place_of
 from napari_discern.gui.preferences import preferences
 from napari_discern.gui.work.session import Session
 from napari_discern.image import Image
 from napari_discern.instances import Instances
-from napari_discern.metrics import Report, Score, score
+from napari_discern.metrics import Report, Score
 from napari_discern.model import Model, find_objects, zoo
 from napari_discern.progress import Progress, Steps, passed_on
 from napari_discern.training import Labelled, train
@@ -185,18 +185,4 @@ def _with_preview(steps: Steps[Model], screen: Screen) -> Steps[Model]:
 
 def _look(model: Model, data: Labelled) -> Steps[Looked]:
     """What a model makes of what is known of the lessons."""
-    scores: dict[str, Score] = {}
-    worst, settings = None, model.card.settings
-    for k, (image, truth) in enumerate(data):
-        yield Progress("score", k, len(data))
-        window = cut_window(image, truth, settings.normalise(image))
-        found = Instances.from_layers(find_objects(model.embed(window.patch), settings))
-        name = image.name if image.name not in scores else f"{image.name} ({k + 1})"
-        scores[name] = score(found, window.truth)
-        if min(scores.values(), key=_worth) is scores[name]:
-            worst = name, window, found
-    return Looked(dict(sorted(scores.items(), key=lambda item: _worth(item[1]))), worst)
-
-
-def _worth(one: Score) -> tuple[float, float]:
-    return one.S[0.5], one.S_mean
+    return Looked(*(yield from score_windows(model, data)))
