@@ -83,10 +83,14 @@ def draw_worst(
     OutputExists
         If `path` exists and `overwrite` is not set.
     """
+    draw_misses(_cases(report, report.worst(count), labels, truth, images), path, overwrite)
+
+
+def _cases(report: Report, names: list[str], labels: Path, truth: Path, images: Path | None) -> list[Case]:
+    """What is to be drawn, read anew."""
     found = {io.stem(file): file for file in io.list_labels(labels)}
     true = {io.stem(file): file for file in io.list_labels(truth)}
     pixels = {} if images is None else {io.stem(file): file for file in io.list_images(images)}
-    names = report.worst(count)
     lacking = [name for name in names if not (name in found and name in true and (images is None or name in pixels))]
     if lacking:
         raise BadFile(f"no file for {', '.join(lacking)} in {labels}, {truth} or {images}; add it, or evaluate anew.")
@@ -97,7 +101,7 @@ def draw_worst(
         if image is not None and image.spatial_shape != objects[1].shape:
             raise _differ(pixels[name], image.spatial_shape, true[name], objects[1].shape)
         cases.append(Case(name, *objects, report.scores[name], image))
-    draw_misses(cases, path, overwrite)
+    return cases
 
 
 def _read_both(found_path: Path, truth_path: Path) -> tuple[Instances, Instances]:

@@ -84,8 +84,7 @@ class Seediness(Params):
                 for b in range(len(labels))
             ])  # fmt: skip
             if classes is not None:
-                kind = classes.flatten(1)
-                truth = torch.where(truth > 0, _class_of(truth, drawn.image, labels.flatten(1), kind), 0)
+                truth = torch.where(truth > 0, _class_of(truth, drawn.image, labels.flatten(1), classes.flatten(1)), 0)
             else:
                 truth = (truth > 0).long()
         said = drawn.of(scores.flatten(3)).float()

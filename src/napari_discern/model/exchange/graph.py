@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -131,3 +132,17 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         log.setLevel(before)
+
+
+def required(name: str) -> Any:
+    """A module of packages that come with the extra `exchange`.
+
+    Raises
+    ------
+    BadArgument
+        If they are not here.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise BadArgument(f"this takes packages that are not installed ({error}): {EXTRA}") from error
