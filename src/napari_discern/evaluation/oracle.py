@@ -18,6 +18,7 @@ from napari_discern.progress import Progress, Steps
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 else:
     torch = LazyModule("torch")
 
@@ -68,7 +69,7 @@ def verdict(rows: dict[str, Report]) -> str:
     return f"The foreground loses {lost_mask:.0f} points of mean S, the clustering {lost_cluster:.0f}: {advice}."
 
 
-def _rows(model: Model, embedded: Embedded, window: Window) -> Iterator[np.ndarray]:
+def _rows(model: Model, embedded: Embedded, window: Window) -> Iterator[NDArray[np.uint32]]:
     """The labels of each row, uint32."""
     settings = model.card.settings
     truth = torch.from_numpy(stack_objects(window.truth, embedded.layers).astype(np.int64)).to(model.device)

@@ -24,6 +24,13 @@ STATE, TENSORS = "state.json", "state.safetensors"
 def save_checkpoint(folder: Path, loop: Loop) -> None:
     """Write weights, running average and optimiser, whole or not at all.
 
+    Parameters
+    ----------
+    folder : Path
+        To be made, or replaced.
+    loop : Loop
+        What to write.
+
     Raises
     ------
     BadFile
@@ -45,6 +52,13 @@ def save_checkpoint(folder: Path, loop: Loop) -> None:
 
 def restore_checkpoint(folder: Path, loop: Loop) -> None:
     """Bring a loop to where a checkpoint was.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the checkpoint.
+    loop : Loop
+        Newly started, with the same parameters; it is changed.
 
     Raises
     ------

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,11 +16,17 @@ from napari_discern.lazy import LazyModule
 from napari_discern.losses import assign
 from napari_discern.model import Card, Model, enough_memory, find_device, pick_precision
 from napari_discern.progress import Progress
-from napari_discern.training.crops import Batch, Example, Sampler
+from napari_discern.training.crops import CropBatch, Example, Sampler
 from napari_discern.training.parameters import Training
 
 if TYPE_CHECKING:
     import torch
+    from lightning_fabric import Fabric
+    from lightning_fabric.wrappers import _FabricModule
+    from torch.optim import Optimizer
+    from torch.optim.swa_utils import AveragedModel
+
+    from napari_discern.model.network import EmbeddingNetwork
 else:
     torch = LazyModule("torch")
 
@@ -42,11 +48,11 @@ class Loop:
 
     training: Training
     card: Card
-    network: Any
-    wrapped: Any
-    optimiser: Any
-    average: Any
-    fabric: Any
+    network: EmbeddingNetwork
+    wrapped: _FabricModule
+    optimiser: Optimizer
+    average: AveragedModel
+    fabric: Fabric
     sampler: Sampler
     step: int = 0
     reserve: float = 0.0
@@ -57,7 +63,21 @@ class Loop:
     def start(
         cls, training: Training, card: Card, examples: Sequence[Example], base: Model | None, rate: float
     ) -> Loop:
-        """Set up everything on the device, seeded; `rate` is the highest learning rate."""
+        """Set up everything on the device, seeded.
+
+        Parameters
+        ----------
+        training : Training
+            How to train.
+        card : Card
+            Of the model to be.
+        examples : sequence of Example
+            What to draw crops from.
+        base : Model or None
+            What to start from; else weights are random.
+        rate : float
+            Highest learning rate.
+        """
         from lightning_fabric import Fabric
         from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -72,7 +92,7 @@ class Loop:
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay), use_buffers=True)
         heads = list(network.heads.parameters())
         body = list(network.parameters())[: -len(heads)]  # the heads come last
-        groups: list[dict[str, Any]] = [{"params": body, "lr": rate * training.body_learning_rate}, {"params": heads}]
+        groups = [{"params": body, "lr": rate * training.body_learning_rate}, {"params": heads, "lr": rate}]
         optimiser = torch.optim.AdamW(groups, lr=rate, weight_decay=training.weight_decay, fused=True)
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it names the precision at every start
         fabric = Fabric(
@@ -126,7 +146,7 @@ class Loop:
         minutes = self.deadline - self.started
         return (time.monotonic() - self.started) / (minutes - max(CHOOSING * minutes, min(self.reserve, minutes / 4)))
 
-    def advance(self, batch: Batch) -> dict[str, float]:
+    def advance(self, batch: CropBatch) -> dict[str, float]:
         """One step down the gradient; the losses, by name."""
         t, device = self.training, self.fabric.device
         image, labels, classes = (x.to(device) for x in (batch.image, batch.labels, batch.classes))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from napari_discern.clustering import Clustering
 from napari_discern.evaluation import Window, cut_window, score_window
 from napari_discern.instances import Instances
 from napari_discern.metrics import score
@@ -111,7 +112,7 @@ class _Looked:
 
     embedded: Embedded
     truth: Instances
-    how: tuple[Any, ...] = ()
+    how: tuple[Clustering, float, float] | None = None
     layers: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
 
     def score(self, settings: Settings) -> float:
