@@ -5,19 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.clustering.elements import Elements
 from napari_discern.clustering.nearest import BLOCK, neighbourhoods
-from napari_discern.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
+from napari_discern.lazy.torch import Tensor, torch
 
 LEADERS = 64
 """One in so many candidates is looked at while seeds are picked, those whose score may be the best; `FEW` at least."""
@@ -75,19 +70,19 @@ class Proposals:
         return Proposals(self.elements, *(c[:number] for c in (self.element, self.tau, self.kind, self.confidence)))
 
     @property
-    def places(self) -> np.ndarray:
+    def places(self) -> NDArray[np.int64]:
         """The pixels of the seeds, int64 (K, axes)."""
-        where: np.ndarray = self.elements.foreground.nonzero().index_select(0, self.element).cpu().numpy()
+        where: NDArray[np.int64] = self.elements.foreground.nonzero().index_select(0, self.element).cpu().numpy()
         return where
 
-    def masks(self) -> np.ndarray:
+    def masks(self) -> NDArray[np.bool_]:
         """All masks, bool (K, \\*S)."""
         masks = torch.zeros((len(self), len(self.elements.points)), dtype=torch.bool, device=self.tau.device)
         proposal, element, _ = self.members
         masks[proposal, element] = True
         whole = torch.zeros((len(self), *self.elements.foreground.shape), dtype=torch.bool, device=self.tau.device)
         whole[:, self.elements.foreground] = masks
-        found: np.ndarray = whole.cpu().numpy()
+        found: NDArray[np.bool_] = whole.cpu().numpy()
         return found
 
     @cached_property
@@ -114,7 +109,7 @@ class Proposals:
         """Whether most masks are of a pixel or two, as in a cloud."""
         return bool(torch.bincount(self.members[0], minlength=len(self)).float().median() < DUST)
 
-    def ranks(self, overlap: float) -> np.ndarray:
+    def ranks(self, overlap: float) -> NDArray[np.int64]:
         """The proposals that are objects of their own, by falling confidence from 1 on, int64 (K,).
 
         0 where more than a share of a mask lies in masks of more confidence that are objects.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field
 
@@ -11,14 +11,8 @@ from napari_discern.clustering.elements import Array, Elements
 from napari_discern.clustering.nearest import neighbourhoods
 from napari_discern.clustering.proposals import Candidates, Proposals, propose, squared_radius
 from napari_discern.errors import BadArgument
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import Tensor, torch
 from napari_discern.params import Params
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
 
 SAMPLE, PER_PROPOSAL = 4096, 8
 """Elements among which seeds are picked where the model does not say which are good; so many a proposal at least."""

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.clustering import CentreThreshold
 from napari_discern.evaluation.windows import Labelled, Window, named_windows
 from napari_discern.instances import Instances, stack_objects
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.losses import assign
 from napari_discern.metrics import Report, Score, score
 from napari_discern.model import Embedded, Model, as_layers, tidied
 from napari_discern.progress import Progress, Steps
-
-if TYPE_CHECKING:
-    import torch
-    from numpy.typing import NDArray
-else:
-    torch = LazyModule("torch")
 
 ROWS = (
     "found foreground, mean shift",

@@ -18,7 +18,15 @@ from napari_discern.segmentation import segment
 def evaluate(labels: Path, truth: Path) -> Steps[Report]:
     """Score each file of `labels` against the file of the same stem in `truth`.
 
-    Either folder holds flat label images or stacks of masks. Yields after each image, with its S(0.5).
+    Parameters
+    ----------
+    labels, truth : Path
+        Folders with flat label images or stacks of masks.
+
+    Yields
+    ------
+    Progress
+        After each image, with its S(0.5).
 
     Raises
     ------
@@ -36,6 +44,12 @@ def evaluate(labels: Path, truth: Path) -> Steps[Report]:
 
 def evaluate_model(model: Model, data: Labelled) -> Steps[Report]:
     """Segment labelled images with a model and its settings, and score what it finds.
+
+    Parameters
+    ----------
+    model : Model
+    data : sequence of (Image, Instances)
+        Labelled images.
 
     Raises
     ------

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.errors import BadArgument
 from napari_discern.image import Image
@@ -16,9 +17,6 @@ from napari_discern.metrics import Score, score
 from napari_discern.model import Model, find_objects
 from napari_discern.normalise import Scaling
 from napari_discern.progress import Progress, Steps
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Labelled: TypeAlias = Sequence[tuple[Image, Instances]]
 SIDES: Mapping[int, int] = MappingProxyType({2: 512, 3: 96})
@@ -84,6 +82,12 @@ def score_window(model: Model, window: Window) -> tuple[Instances, Score]:
 def score_windows(model: Model, data: Labelled) -> Steps[tuple[dict[str, Score], tuple[str, Window, Instances] | None]]:
     """What a model makes of the windows of images.
 
+    Parameters
+    ----------
+    model : Model
+    data : sequence of (Image, Instances)
+        Labelled images.
+
     Yields
     ------
     Progress
@@ -112,13 +116,7 @@ def _worth(one: Score) -> tuple[float, float]:
 
 
 def require_one_size(image: Image, truth: Instances) -> None:
-    """Refuse labels of another size than their image.
-
-    Raises
-    ------
-    BadArgument
-        If they differ.
-    """
+    """Refuse labels of another size than their image, as `BadArgument`."""
     if image.spatial_shape != truth.shape:
         raise BadArgument(
             f"{image.name}: the image is {image.spatial_shape} and its labels are {truth.shape} pixels along "

@@ -5,31 +5,19 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_discern.errors import BadArgument, BadModel
 from napari_discern.io.atomic import atomic
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.training.loop import Loop
 from napari_discern.training.parameters import Training
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = LazyModule("torch")
 
 STATE, TENSORS = "state.json", "state.safetensors"
 
 
 def save_checkpoint(folder: Path, loop: Loop) -> None:
     """Write weights, running average and optimiser, whole or not at all.
-
-    Parameters
-    ----------
-    folder : Path
-        To be made, or replaced.
-    loop : Loop
-        What to write.
 
     Raises
     ------
@@ -52,13 +40,6 @@ def save_checkpoint(folder: Path, loop: Loop) -> None:
 
 def restore_checkpoint(folder: Path, loop: Loop) -> None:
     """Bring a loop to where a checkpoint was.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the checkpoint.
-    loop : Loop
-        Newly started, with the same parameters; it is changed.
 
     Raises
     ------

@@ -9,23 +9,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from napari_discern.errors import BadArgument
 from napari_discern.evaluation.windows import require_one_size
 from napari_discern.image import Image
 from napari_discern.instances import UNKNOWN, Instances, stack_objects
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.normalise import Scaling
 from napari_discern.params import Params
 from napari_discern.training.pasting import lift, paste
 
 if TYPE_CHECKING:
-    import torch
     from monai.transforms import Compose
-    from numpy.typing import NDArray
-else:
-    torch = LazyModule("torch")
 
 
 class Augmentation(Params):

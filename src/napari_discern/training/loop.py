@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_discern.errors import TrainingFailed
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.losses import assign
 from napari_discern.model import Card, Model, enough_memory, find_device, pick_precision
 from napari_discern.progress import Progress
@@ -20,15 +20,12 @@ from napari_discern.training.crops import CropBatch, Example, Sampler
 from napari_discern.training.parameters import Training
 
 if TYPE_CHECKING:
-    import torch
     from lightning_fabric import Fabric
     from lightning_fabric.wrappers import _FabricModule
     from torch.optim import Optimizer
     from torch.optim.swa_utils import AveragedModel
 
     from napari_discern.model.network import EmbeddingNetwork
-else:
-    torch = LazyModule("torch")
 
 DEFAULT_MINUTES = 15.0
 PIXELS, PIXELS_CPU = 220_000, 40_000
@@ -63,21 +60,7 @@ class Loop:
     def start(
         cls, training: Training, card: Card, examples: Sequence[Example], base: Model | None, rate: float
     ) -> Loop:
-        """Set up everything on the device, seeded.
-
-        Parameters
-        ----------
-        training : Training
-            How to train.
-        card : Card
-            Of the model to be.
-        examples : sequence of Example
-            What to draw crops from.
-        base : Model or None
-            What to start from; else weights are random.
-        rate : float
-            Highest learning rate.
-        """
+        """Set up everything on the device, seeded; `rate` is the highest learning rate."""
         from lightning_fabric import Fabric
         from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -147,7 +130,13 @@ class Loop:
         return (time.monotonic() - self.started) / (minutes - max(CHOOSING * minutes, min(self.reserve, minutes / 4)))
 
     def advance(self, batch: CropBatch) -> dict[str, float]:
-        """One step down the gradient; the losses, by name."""
+        """One step down the gradient; the losses, by name.
+
+        Raises
+        ------
+        TrainingFailed
+            If a loss is no longer finite.
+        """
         t, device = self.training, self.fabric.device
         image, labels, classes = (x.to(device) for x in (batch.image, batch.labels, batch.classes))
         output = self.wrapped(image)
@@ -189,6 +178,15 @@ def crop_size(training: Training, card: Card, shapes: Sequence[Sequence[int]] = 
 
     Large blocks of pixels cost little, so that crops may be larger where the network looks at such; but not larger
     than the median image of these shapes, beyond which there is nothing to learn.
+
+    Parameters
+    ----------
+    training : Training
+        What it asks for, if anything.
+    card : Card
+        Of the model to be.
+    shapes : sequence of (sequence of int)
+        Sizes of the images along their spatial axes, in pixels.
     """
     a = card.architecture
     step, low, high = (32, 128, max(256, 96 * a.stride)) if a.ndim == 2 else (16, 32, 64)

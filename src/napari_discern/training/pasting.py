@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.normalise import Scaling
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 RIM = 4
 """Pixels around an object in which its background is looked for."""
@@ -53,16 +51,6 @@ def paste(
 
 def lift(image: Image, truth: Instances, scaling: Scaling, box: tuple[slice, ...]) -> NDArray[np.float32]:
     """What the pixels of a box are beyond their background, the median of what bears no object around them.
-
-    Parameters
-    ----------
-    image : Image
-    truth : Instances
-        Its objects.
-    scaling : Scaling
-        Its normalisation.
-    box : tuple of slice
-        Part of it, by spatial axis.
 
     Returns
     -------

@@ -7,9 +7,10 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.clustering import Clustering
 from napari_discern.evaluation import Window, cut_window, score_window
@@ -18,9 +19,6 @@ from napari_discern.metrics import score
 from napari_discern.model import Embedded, Model, Settings, clustered, tidied
 from napari_discern.progress import Progress, Steps
 from napari_discern.training.crops import Example
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -43,7 +41,14 @@ def windows(examples: Sequence[Example]) -> list[Window]:
 
 
 def mean_score(model: Model, seen: Sequence[Window]) -> Steps[float]:
-    """Mean S(0.5..0.9) over the first `CHECK` windows with the model's present settings."""
+    """Mean S(0.5..0.9) over the first `CHECK` windows with the model's present settings.
+
+    Parameters
+    ----------
+    model : Model
+    seen : sequence of Window
+        From validation images; each yields before it is scored.
+    """
     scores: list[float] = []
     seen = seen[:CHECK]
     for window in seen:

@@ -9,21 +9,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from napari_discern.errors import BadArgument
 from napari_discern.io.atomic import atomic
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.model.card import Card
 from napari_discern.model.model import Model
 from napari_discern.normalise import Percentile
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = LazyModule("torch")
 
 MOST = 4096
 """Largest side of an image, in multiples of what the network computes on."""
@@ -54,6 +49,14 @@ def write_onnx(model: Model, path: Path, overwrite: bool = False) -> None:
     and deviation 1); what the card has to do to it beyond that is in the graph. Sides must be multiples of
     ``architecture.multiples``, twice these at least. The outputs are those of `Embedded` by name, float32, channels
     made flat; see `output_names`.
+
+    Parameters
+    ----------
+    model : Model
+    path : Path
+        The file.
+    overwrite : bool
+        Whether it may exist.
 
     Raises
     ------
@@ -135,13 +138,7 @@ def _quiet() -> Iterator[None]:
 
 
 def required(name: str) -> Any:
-    """A module of packages that come with the extra `exchange`.
-
-    Raises
-    ------
-    BadArgument
-        If they are not here.
-    """
+    """A module of packages that come with the extra `exchange`; `BadArgument` where they are not here."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

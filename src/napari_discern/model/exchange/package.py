@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.errors import BadArgument
 from napari_discern.image import Image
@@ -40,12 +41,17 @@ def write_package(
 
     Parameters
     ----------
+    model : Model
+    path : Path
+        The file, which ends in .zip.
     sample : Image
         As the model wants it; its middle is taken as the sample.
     authors : sequence of str
         Who made the model, one at least.
     licence : str
         SPDX identifier, such as "CC0-1.0"; that of the card where it is empty.
+    overwrite : bool
+        Whether `path` may exist.
 
     Raises
     ------
@@ -58,21 +64,26 @@ def write_package(
         raise BadArgument(f"{path} must end in .zip.")
     if not authors:
         raise BadArgument("say who made the model (--author NAME, once for each).")
-    pixels = _middle(model, sample)
     with tempfile.TemporaryDirectory(prefix="napari-discern-") as name:
         folder = Path(name)
-        program = exported(model)
-        program.save(str(folder / "network.onnx"))
-        saved = model.save(folder / "model")
-        np.save(folder / "sample_input.npy", pixels)
-        for output, values in _outputs(folder / "network.onnx", _linear(saved.card, pixels), saved.card).items():
-            np.save(folder / f"sample_{output}.npy", values)
-        (folder / "README.md").write_text(_readme(saved.card), encoding="utf-8")
+        card, opset = _fill(folder, model, _middle(model, sample))
         with atomic(path, overwrite) as temporary:
-            _pack(folder, saved.card, authors, licence, _opset(program), temporary)
+            _pack(folder, card, authors, licence, opset, temporary)
 
 
-def _middle(model: Model, sample: Image) -> np.ndarray:
+def _fill(folder: Path, model: Model, pixels: NDArray[np.float32]) -> tuple[Card, int]:
+    """Write the files of a package, and return the card as saved and the version of ONNX's operators."""
+    program = exported(model)
+    program.save(str(folder / "network.onnx"))
+    card = model.save(folder / "model").card
+    np.save(folder / "sample_input.npy", pixels)
+    for output, values in _outputs(folder / "network.onnx", _linear(card, pixels), card).items():
+        np.save(folder / f"sample_{output}.npy", values)
+    (folder / "README.md").write_text(_readme(card), encoding="utf-8")
+    return card, int(program.model.opset_imports[""])
+
+
+def _middle(model: Model, sample: Image) -> NDArray[np.float32]:
     """The middle of an image, float32 (1, C, \\*S), sides being multiples of what the network computes on."""
     a = model.card.architecture
     model.check(sample.channels, len(sample.spatial_axes))
@@ -84,7 +95,7 @@ def _middle(model: Model, sample: Image) -> np.ndarray:
     return np.ascontiguousarray(sample.read(box)[None], np.float32)
 
 
-def _linear(card: Card, pixels: np.ndarray) -> np.ndarray:
+def _linear(card: Card, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """The pixels as the graph wants them: linear, without what is in the graph itself."""
     normalise = card.settings.normalise
     if isinstance(normalise, Percentile):
@@ -93,13 +104,9 @@ def _linear(card: Card, pixels: np.ndarray) -> np.ndarray:
     return normalise(Image(pixels[0], axes, name="sample"))(pixels[0])[None]
 
 
-def _outputs(file: Path, image: np.ndarray, card: Card) -> dict[str, np.ndarray]:
+def _outputs(file: Path, image: NDArray[np.float32], card: Card) -> dict[str, NDArray[np.float32]]:
     session = required("onnxruntime").InferenceSession(str(file), providers=["CPUExecutionProvider"])
     return dict(zip(output_names(card), session.run(None, {"image": image}), strict=True))
-
-
-def _opset(program: Any) -> int:
-    return int(program.model.opset_imports[""])
 
 
 def _readme(card: Card) -> str:

@@ -6,24 +6,19 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.backbones import Backbone
 from napari_discern.errors import BadFile, BadModel
 from napari_discern.io.reading import reading
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.model.architecture import Architecture
 from napari_discern.model.card import CARD, Card
 from napari_discern.model.exchange.graph import required
 from napari_discern.model.model import WEIGHTS, Model
-
-if TYPE_CHECKING:
-    import torch
-    from numpy.typing import NDArray
-else:
-    torch = LazyModule("torch")
 
 FITTING = 0.5
 """Share of the tensors of a backbone that a file must hold to be taken for its weights."""
