@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from napari_discern.errors import BadArgument
@@ -32,15 +33,17 @@ class Scaling:
         ``arcsinh(x / cofactor) / arcsinh(1 / cofactor)`` follows, which keeps 0 and 1 where they are; not if 0.
     """
 
-    offset: np.ndarray
-    scale: np.ndarray
+    offset: NDArray[np.float32]
+    scale: NDArray[np.float32]
     cofactor: float = 0.0
 
-    def __call__(self, patch: np.ndarray) -> np.ndarray:
+    def __call__(self, patch: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise a patch (C, \\*S) of any dtype to float32; pixels that are not finite become 0."""
         shape = (-1,) + (1,) * (patch.ndim - 1)
         with np.errstate(over="ignore"):  # what float32 cannot hold is not finite
-            result: np.ndarray = (patch.astype(np.float32) - self.offset.reshape(shape)) / self.scale.reshape(shape)
+            result: NDArray[np.float32] = (patch.astype(np.float32) - self.offset.reshape(shape)) / self.scale.reshape(
+                shape
+            )
         if self.cofactor:
             np.arcsinh(result / np.float32(self.cofactor), out=result)
             result /= np.arcsinh(np.float32(1 / self.cofactor))

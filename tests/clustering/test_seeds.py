@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from stubs import same_partition
 
-from napari_discern.clustering import SeedMap, Seeds, seeds
-from napari_discern.clustering.seeds import pick
+from napari_discern.clustering import SeedMap, Seeds, proposals
+from napari_discern.clustering.proposals import pick
 from napari_discern.errors import BadArgument
 
 SPEC = importlib.util.spec_from_file_location("literal", Path(__file__).parents[2] / "benchmarks" / "literal.py")
@@ -53,7 +53,7 @@ def test_the_seeds_are_those_of_the_whole_search(count, channels, number, alpha,
     points = torch.randn(count, channels, generator=random) * 3
     chance = torch.rand(count, generator=random) * (torch.rand(count, generator=random) >= hopeless)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seeds, "FEW", few)
+        patch.setattr(proposals, "FEW", few)
         assert pick(points, chance, number, alpha).tolist() == literal.literal_seeds(points, chance, number, alpha)[0]
 
 

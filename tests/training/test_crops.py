@@ -181,7 +181,7 @@ class TestMoved:
         """Whatever the angle and scale, a crop in the middle of a large image knows all its pixels."""
         labels = np.zeros((400, 400), int)
         labels[150:250, 150:250] = 1
-        _, labels, _ = draw([example(labels)], crop, MOVED, 30, objects=1.0)
+        _, labels, _ = draw([example(labels)], crop, MOVED, 30, centred=1.0)
         assert (labels != UNKNOWN).all()
 
 
@@ -204,8 +204,8 @@ class TestWhereCropsLie:
         labels[10:16, 10:16] = 1
         return example(labels)
 
-    def share_with_object(self, objects: float) -> float:
-        _, labels, _ = draw([self.speck()], (32, 32), STILL, 80, objects=objects)
+    def share_with_object(self, centred: float) -> float:
+        _, labels, _ = draw([self.speck()], (32, 32), STILL, 80, centred=centred)
         return float((labels == 1).any(axis=(1, 2)).mean())
 
     def test_around_objects_as_often_as_asked(self):
@@ -216,7 +216,7 @@ class TestWhereCropsLie:
     def test_objects_lie_anywhere_in_the_crop(self):
         labels = np.zeros((200, 200), int)
         labels[100, 100] = 1
-        _, labels, _ = draw([example(labels)], (32, 32), STILL, 60, objects=1.0)
+        _, labels, _ = draw([example(labels)], (32, 32), STILL, 60, centred=1.0)
         _, y, x = np.nonzero(labels == 1)
         assert len(y) == 60
         assert y.max() - y.min() > 12
@@ -237,7 +237,7 @@ class TestWhereCropsLie:
         labels[15, 360] = 10
         shares = []
         for windows in (1, 60):
-            sampler = Sampler([example(labels)], (20, 20), STILL.model_copy(update={"windows": windows}), objects=0)
+            sampler = Sampler([example(labels)], (20, 20), STILL.model_copy(update={"windows": windows}), centred=0)
             found = [set(np.unique(sampler.draw(1).labels)) - {0, UNKNOWN} for _ in range(150)]
             shares.append([np.mean([bool(f) for f in found]), np.mean([len(f) > 4 for f in found])])
         alone, many = shares

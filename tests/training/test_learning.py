@@ -32,9 +32,11 @@ from napari_discern.training import (
     BEST,
     LAST,
     Augmentation,
+    Example,
     Labelled,
     Loop,
     Training,
+    best,
     crop_size,
     fitted_card,
     learning,
@@ -123,7 +125,7 @@ def test_discs_are_found_that_nobody_found_before(taught: Taught) -> None:
     torch.manual_seed(0)
     untaught = Model.create(taught.model.card, "cpu")
     settings = untaught.card.settings
-    examples = [learning.Example(i, t, settings.normalise(i)) for i, t in discs(4)]
+    examples = [Example(i, t, settings.normalise(i)) for i, t in discs(4)]
     assert run(mean_score(untaught, windows(examples))) < 0.4
     assert taught.model.card.scores["S_mean"] > 0.7
     image, truth = discs(6)[-1]  # never shown
@@ -170,7 +172,7 @@ def test_each_loss_has_the_dimensions_that_it_does_well_with(loss: Any, asked: A
 
 
 def test_what_the_heads_share_learns_as_much_more_slowly_as_asked_for() -> None:
-    examples = [learning.Example(i, t, Percentile()(i)) for i, t in small()]
+    examples = [Example(i, t, Percentile()(i)) for i, t in small()]
     started = Loop.start(training(body_learning_rate=0.1), tiny(), examples, None, 0.01)
     body, heads = started.optimiser.param_groups
     assert (body["lr"], heads["lr"]) == pytest.approx((0.001, 0.01))
@@ -292,7 +294,7 @@ def test_the_model_that_scored_best_is_kept(tmp_path: Path, monkeypatch: pytest.
         yield Progress("validate", 0, 1)
         return next(values)
 
-    monkeypatch.setattr(learning, "mean_score", scored)
+    monkeypatch.setattr(best, "mean_score", scored)
     kept = run(train(training(4, checks=4, ema_decay=0.0, warmup=0), small(), folder=tmp_path / "kept"))
     assert not same(models[1], models[2])
     assert same(kept, models[1])
@@ -329,7 +331,7 @@ def test_going_on_never_loses_the_best_model(tmp_path: Path, monkeypatch: pytest
         yield Progress("validate", 0, 1)
         return next(values)
 
-    monkeypatch.setattr(learning, "mean_score", scored)
+    monkeypatch.setattr(best, "mean_score", scored)
     stop(train(training(4, checks=2, ema_decay=0.0), small(), folder=tmp_path), "validate", 1)
     before = Model.load(tmp_path / BEST, "cpu")
     after = run(train(training(4, checks=2, ema_decay=0.0), small(), folder=tmp_path, resume=True))
@@ -346,7 +348,7 @@ def test_a_best_model_newer_than_the_checkpoint_is_not_lost(tmp_path: Path, monk
         yield Progress("validate", 0, 1)
         return 0.9 if same(model, good) else 0.5
 
-    monkeypatch.setattr(learning, "mean_score", scored)
+    monkeypatch.setattr(best, "mean_score", scored)
     assert same(run(train(training(4, checks=4), small(), folder=tmp_path, resume=True)), good)
 
 
@@ -359,7 +361,7 @@ def test_going_on_weighs_models_as_before(tmp_path: Path, monkeypatch: pytest.Mo
         yield Progress("validate", 0, 1)
         return next(values)
 
-    monkeypatch.setattr(learning, "mean_score", scored)
+    monkeypatch.setattr(best, "mean_score", scored)
     stop(train(training(4, checks=2, ema_decay=0.0), data, folder=tmp_path), "validate", 1)
     before = Model.load(tmp_path / BEST, "cpu")
     values = iter([0.9, 0.1, 0.6, 0.6])
@@ -389,7 +391,7 @@ def test_going_on_needs_a_folder() -> None:
 
 def test_a_checkpoint_is_saved_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[int] = []
-    monkeypatch.setattr(learning, "save_checkpoint", lambda folder, loop: saved.append(loop.step))
+    monkeypatch.setattr(best, "save_checkpoint", lambda folder, loop: saved.append(loop.step))
     monkeypatch.setattr(learning, "time", Clock(25.0))  # the minute is over at every third step
     run(train(training(10), small(), folder=tmp_path))
     assert sorted(set(saved)) == [3, 6, 9, 10]
@@ -443,7 +445,8 @@ def test_the_better_a_base_does_the_smaller_the_steps(
         rates.append(self.optimiser.defaults["lr"])
         return advance(self, batch)
 
-    monkeypatch.setattr(learning, "mean_score", score_of)
+    for module in (learning, best):
+        monkeypatch.setattr(module, "mean_score", score_of)
     monkeypatch.setattr(Loop, "advance", note)
     asked_for = training(1, learning_rate=0.004, finetune_learning_rate=asked)
     run(train(asked_for, small(), base=base))
@@ -638,7 +641,7 @@ def test_where_few_images_are_set_aside_some_others_help_to_choose_the_weights(
         yield Progress("validate", 0, 1)
         return next(values)
 
-    monkeypatch.setattr(learning, "mean_score", scored)
+    monkeypatch.setattr(best, "mean_score", scored)
     run(train(training(2, checks=2, ema_decay=0.0, warmup=0), small(6), folder=tmp_path))
     assert [number for _, number in models] == [1, 5, 1, 5]
     kept = Model.load(tmp_path / BEST, "cpu")

@@ -11,7 +11,8 @@ from napari_discern.clustering.growth import add_seed, grow, remove_object, simi
 from napari_discern.clustering.margins import Margins, margins
 from napari_discern.clustering.mean_shift import MeanShift
 from napari_discern.clustering.pieces import join_pieces
-from napari_discern.clustering.seeds import Proposals, SeedMap, Seeds, squared_radius
+from napari_discern.clustering.proposals import Proposals, squared_radius
+from napari_discern.clustering.seeds import SeedMap, Seeds
 
 Clustering: TypeAlias = Annotated[MeanShift | Seeds, Field(discriminator="kind")]
 """The family of clustering methods, told apart by `kind`.

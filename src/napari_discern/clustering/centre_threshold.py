@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from napari_discern.clustering.elements import Array, Elements
 from napari_discern.clustering.nearest import average, dense, nearest
 from napari_discern.errors import BadArgument
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.params import Params
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = LazyModule("torch")
 
 
 class CentreThreshold(Params):

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from napari_discern.errors import BadArgument
-from napari_discern.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
+from napari_discern.lazy.torch import Tensor, torch
 
 Array = TypeVar("Array", np.ndarray, "Tensor")
 """An array comes back as the kind that it came in as, on the same device."""

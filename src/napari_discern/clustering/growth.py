@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.clustering.elements import Elements
 from napari_discern.errors import BadArgument
-from napari_discern.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
+from napari_discern.lazy.torch import Tensor, torch
 
 STEPS = 50
 """Steps of the mean shift from a seed, at most."""
@@ -23,7 +18,7 @@ REST = 1e-3
 """A mean has converged when it moves less than this, in bandwidths."""
 
 
-def similarity(embedding: Any, place: Sequence[int]) -> np.ndarray:
+def similarity(embedding: Any, place: Sequence[int]) -> NDArray[np.float32]:
     """How alike each pixel is to the one at a place: ``2 / (1 + exp(|e_p - e_q|^2))`` (Fathi et al. 2017, equation 1).
 
     Parameters
@@ -39,11 +34,13 @@ def similarity(embedding: Any, place: Sequence[int]) -> np.ndarray:
     """
     values = torch.as_tensor(embedding).float()
     here = _pixel(values, place).reshape(-1, *[1] * (values.ndim - 1))
-    alike: np.ndarray = (2 * torch.sigmoid(-(values - here).square().sum(0))).cpu().numpy()
+    alike: NDArray[np.float32] = (2 * torch.sigmoid(-(values - here).square().sum(0))).cpu().numpy()
     return alike
 
 
-def grow(embedding: Any, foreground: Any, place: Sequence[int], bandwidth: float) -> tuple[np.ndarray, np.ndarray]:
+def grow(
+    embedding: Any, foreground: Any, place: Sequence[int], bandwidth: float
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """The object that the mean shift grows from one pixel.
 
     Parameters
@@ -77,10 +74,17 @@ def grow(embedding: Any, foreground: Any, place: Sequence[int], bandwidth: float
     return mask.cpu().numpy(), centre.cpu().numpy()
 
 
-def add_seed(embedding: Any, foreground: Any, labels: np.ndarray, place: Sequence[int], bandwidth: float) -> np.ndarray:
+def add_seed(
+    embedding: Any, foreground: Any, labels: NDArray[np.uint32], place: Sequence[int], bandwidth: float
+) -> NDArray[np.uint32]:
     """Grow a new object from a pixel; it takes from its neighbours what lies nearer to it than to them.
 
-    Parameters as for `grow`; `labels` is uint32 (\\*S), ids 1..N.
+    Parameters
+    ----------
+    embedding, foreground, place, bandwidth
+        As for `grow`.
+    labels : uint32 array of shape (\\*S)
+        0 is background, ids are 1..N.
 
     Returns
     -------
@@ -110,8 +114,17 @@ def add_seed(embedding: Any, foreground: Any, labels: np.ndarray, place: Sequenc
     return result
 
 
-def remove_object(embedding: Any, labels: np.ndarray, label: int, bandwidth: float) -> np.ndarray:
+def remove_object(embedding: Any, labels: NDArray[np.uint32], label: int, bandwidth: float) -> NDArray[np.uint32]:
     """Give the pixels of an object to the nearest other objects within the bandwidth; the others become background.
+
+    Parameters
+    ----------
+    embedding : floating array or tensor of shape (E, \\*S)
+    labels : uint32 array of shape (\\*S)
+    label : int
+        Id of the object.
+    bandwidth : float
+        Largest distance of a pixel from another object's mean, in units of the embedding.
 
     Returns
     -------
@@ -139,7 +152,7 @@ def _pixel(values: Tensor, place: Sequence[int]) -> Tensor:
     return values[index]
 
 
-def _points(values: Tensor, mask: np.ndarray) -> Tensor:
+def _points(values: Tensor, mask: NDArray[np.bool_]) -> Tensor:
     """Embeddings (n, E) of the pixels of a mask."""
     return values[:, torch.from_numpy(mask).to(values.device)].T
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.clustering.elements import Elements
 from napari_discern.clustering.nearest import average
-from napari_discern.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
+from napari_discern.lazy.torch import Tensor, torch
 
 RIVALS = 4
 """Nearest other centres that a pixel is compared with."""
@@ -40,13 +35,13 @@ class Margins(NamedTuple):
         the background, and where an object is alone.
     """
 
-    spread: np.ndarray
-    gap: np.ndarray
-    score: np.ndarray
-    ambiguity: np.ndarray
+    spread: NDArray[np.float32]
+    gap: NDArray[np.float32]
+    score: NDArray[np.float32]
+    ambiguity: NDArray[np.float32]
 
 
-def margins(embedding: Any, labels: np.ndarray) -> Margins:
+def margins(embedding: Any, labels: NDArray[np.uint32]) -> Margins:
     """Compare each object with its nearest neighbours in the embedding.
 
     Parameters
@@ -108,8 +103,8 @@ def _distances(points: Tensor, owner: Tensor, centres: Tensor, rivals: Tensor) -
     return near, far
 
 
-def _mean(values: Tensor, owner: Tensor, number: int) -> np.ndarray:
+def _mean(values: Tensor, owner: Tensor, number: int) -> NDArray[np.float32]:
     counts = torch.bincount(owner, minlength=number).clamp_min(1)
     total = torch.bincount(owner, weights=values.double(), minlength=number)
-    mean: np.ndarray = (total / counts).float().cpu().numpy()
+    mean: NDArray[np.float32] = (total / counts).float().cpu().numpy()
     return mean

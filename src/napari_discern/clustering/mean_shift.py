@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from napari_discern.clustering.elements import Array, Elements
 from napari_discern.clustering.nearest import average, dense, distances, half_gaps, nearest, neighbourhoods, search
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import Tensor, torch
 from napari_discern.params import Params
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
 
 STARTS = 4096
 """Points that starts are picked from in the first round; in later ones `PER_OBJECT` times the objects just found."""

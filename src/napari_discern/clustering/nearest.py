@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from napari_discern.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
+from napari_discern.lazy.torch import Tensor, torch
 
 ENTRIES, MOST = 1 << 16, 1 << 20
 """Entries of a matrix of distances that are held at a time, about, and at most, unless 64 rows have more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -13,7 +14,7 @@ OUTLINE = 0.35
 """Share of a piece's outline that must lie along larger objects; convex neighbours share less."""
 
 
-def join_pieces(labels: np.ndarray, share: float) -> np.ndarray:
+def join_pieces(labels: NDArray[np.uint32], share: float) -> NDArray[np.uint32]:
     """Join each piece to the larger object along which it lies.
 
     The embedding of an object's rim may lie beyond the bandwidth from that of its middle; such a rim becomes a sliver
@@ -46,7 +47,7 @@ def join_pieces(labels: np.ndarray, share: float) -> np.ndarray:
     to[piece[larger][order]] = whole[larger][order]
     while (to[to] != to).any():  # each is joined to a larger one, so this ends
         to = to[to]
-    joined: np.ndarray = to[labels]
+    joined: NDArray[np.uint32] = to[labels]
     return joined
 
 

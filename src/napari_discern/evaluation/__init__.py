@@ -3,10 +3,11 @@
 from napari_discern.evaluation.oracle import ROWS, oracle, verdict
 from napari_discern.evaluation.proposals import ProposalScores, detections, score_proposals
 from napari_discern.evaluation.scores import draw_worst, evaluate, evaluate_model
-from napari_discern.evaluation.windows import Window, cut_window
+from napari_discern.evaluation.windows import Labelled, Window, cut_window, score_window, score_windows
 
 __all__ = [
     "ROWS",
+    "Labelled",
     "ProposalScores",
     "Window",
     "cut_window",
@@ -16,5 +17,7 @@ __all__ = [
     "evaluate_model",
     "oracle",
     "score_proposals",
+    "score_window",
+    "score_windows",
     "verdict",
 ]

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.clustering import CentreThreshold
-from napari_discern.evaluation.windows import Window, cut_window
-from napari_discern.image import Image
+from napari_discern.evaluation.windows import Labelled, Window, named_windows
 from napari_discern.instances import Instances, stack_objects
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.losses import assign
 from napari_discern.metrics import Report, Score, score
 from napari_discern.model import Embedded, Model, as_layers, tidied
 from napari_discern.progress import Progress, Steps
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = LazyModule("torch")
 
 ROWS = (
     "found foreground, mean shift",
@@ -30,7 +24,7 @@ ROWS = (
 )
 
 
-def oracle(model: Model, data: Sequence[tuple[Image, Instances]]) -> Steps[dict[str, Report]]:
+def oracle(model: Model, data: Labelled) -> Steps[dict[str, Report]]:
     """Score a model with its foreground, its clustering, or both replaced by the truth.
 
     Of a large image, the middle is looked at (see `cut_window`).
@@ -48,9 +42,7 @@ def oracle(model: Model, data: Sequence[tuple[Image, Instances]]) -> Steps[dict[
         The four rows, by the names in `ROWS`.
     """
     scores: dict[str, dict[str, Score]] = {row: {} for row in ROWS}
-    for done, (image, truth) in enumerate(data, start=1):
-        window = cut_window(image, truth, model.card.settings.normalise(image))
-        name = image.name if image.name not in scores[ROWS[0]] else f"{image.name} ({done})"
+    for done, (name, window) in enumerate(named_windows(model, data), start=1):
         for row, labels in zip(ROWS, _rows(model, model.embed(window.patch), window), strict=True):
             scores[row][name] = score(Instances.from_layers(labels), window.truth)
         yield Progress("oracle", done, len(data))
@@ -71,7 +63,7 @@ def verdict(rows: dict[str, Report]) -> str:
     return f"The foreground loses {lost_mask:.0f} points of mean S, the clustering {lost_cluster:.0f}: {advice}."
 
 
-def _rows(model: Model, embedded: Embedded, window: Window) -> Iterator[np.ndarray]:
+def _rows(model: Model, embedded: Embedded, window: Window) -> Iterator[NDArray[np.uint32]]:
     """The labels of each row, uint32."""
     settings = model.card.settings
     truth = torch.from_numpy(stack_objects(window.truth, embedded.layers).astype(np.int64)).to(model.device)

@@ -11,8 +11,7 @@ import numpy as np
 
 from napari_discern.clustering import Proposals, Seeds
 from napari_discern.errors import BadArgument
-from napari_discern.evaluation.windows import cut_window
-from napari_discern.image import Image
+from napari_discern.evaluation.windows import Labelled, named_windows
 from napari_discern.instances import Instances, count_pairs
 from napari_discern.metrics import Calibration, Detections, average_recall, calibration, mean_average_precision, recall
 from napari_discern.model import Model
@@ -83,20 +82,20 @@ class ProposalScores:
 
 
 def score_proposals(
-    model: Model,
-    data: Sequence[tuple[Image, Instances]],
-    alphas: Sequence[float] = ALPHAS,
-    numbers: Sequence[int] = NUMBERS,
+    model: Model, data: Labelled, alphas: Sequence[float] = ALPHAS, numbers: Sequence[int] = NUMBERS
 ) -> Steps[ProposalScores]:
     """Score the proposals of any model, by the weight of diversity and by the number of seeds.
 
     Of a large image, the middle is looked at (see `cut_window`). The second table is made with the alpha of the model's
     settings, or 0.3 where these do not cluster by seeds; masks reach as far then as the objects of their clustering.
 
-    Yields
-    ------
-    Progress
-        One an image.
+    Parameters
+    ----------
+    model : Model
+    data : sequence of (Image, Instances)
+        Labelled images; each yields once it is scored.
+    alphas, numbers : sequence of float, sequence of int
+        Weights of diversity, and numbers of seeds.
 
     Raises
     ------
@@ -107,12 +106,10 @@ def score_proposals(
         raise BadArgument("there is no labelled image to score proposals on.")
     settings = model.card.settings
     own = settings.cluster if isinstance(settings.cluster, Seeds) else Seeds.reaching(settings.cluster.reach)
-    steps = {alpha: own.model_copy(update={"diversity": alpha, "proposals": max(numbers)}) for alpha in alphas}
-    steps.setdefault(own.diversity, own.model_copy(update={"proposals": max(numbers)}))
+    steps = {a: own.model_copy(update={"diversity": a, "proposals": max(numbers)}) for a in (*alphas, own.diversity)}
     every: dict[float, list[Detections]] = {alpha: [] for alpha in steps}
     some: dict[int, list[tuple[Detections, Detections]]] = {number: [] for number in numbers}
-    for done, (image, truth) in enumerate(data, start=1):
-        window = cut_window(image, truth, settings.normalise(image))
+    for done, (_, window) in enumerate(named_windows(model, data), start=1):
         embedded = model.embed(window.patch)
         inside = embedded.foreground(settings.foreground_threshold, settings.overlap_threshold)
         for alpha, step in steps.items():
@@ -122,19 +119,32 @@ def score_proposals(
                 for number in numbers:
                     some[number].append(_scored(proposals.first(number), window.truth, own.overlap, embedded.classes))
         yield Progress("proposals", done, len(data))
+    return _tables({alpha: every[alpha] for alpha in alphas}, some)
+
+
+def _tables(
+    every: dict[float, list[Detections]], some: dict[int, list[tuple[Detections, Detections]]]
+) -> ProposalScores:
+    """Figures by the weight of diversity, from masks that are objects, and by the number of seeds."""
     return ProposalScores(
-        {alpha: {t: mean_average_precision(every[alpha], t) for t in THRESHOLDS} for alpha in alphas},
-        {number: recall([seen for seen, _ in some[number]], 0.5) for number in numbers},
-        {number: average_recall([seen for seen, _ in some[number]]) for number in numbers},
-        {number: mean_average_precision([kept for _, kept in some[number]], 0.5) for number in numbers},
-        calibration([kept for _, kept in some[max(numbers)]]),
+        {alpha: {t: mean_average_precision(kept, t) for t in THRESHOLDS} for alpha, kept in every.items()},
+        {number: recall([seen for seen, _ in pairs], 0.5) for number, pairs in some.items()},
+        {number: average_recall([seen for seen, _ in pairs]) for number, pairs in some.items()},
+        {number: mean_average_precision([kept for _, kept in pairs], 0.5) for number, pairs in some.items()},
+        calibration([kept for _, kept in some[max(some)]]),
     )
 
 
 def detections(proposals: Proposals, truth: Instances, classes: Sequence[str] = ()) -> Detections:
     """How the masks of proposals lie on the true objects; a pixel of several layers counts once.
 
-    `classes` are the names of those that are told apart; a true object of no such class is of class 0.
+    Parameters
+    ----------
+    proposals : Proposals
+    truth : Instances
+        The true objects of the same pixels.
+    classes : sequence of str
+        Names of those that are told apart; a true object of no such class is of class 0.
     """
     proposal, element, _ = (part.cpu().numpy() for part in proposals.members)
     size = int(np.prod(truth.shape))

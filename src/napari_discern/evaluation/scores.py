@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from napari_discern import io
 from napari_discern.errors import BadFile
-from napari_discern.image import Image
+from napari_discern.evaluation.windows import Labelled, distinct
 from napari_discern.instances import Instances
 from napari_discern.metrics import Report, Score, score
 from napari_discern.model import Model
@@ -19,7 +18,15 @@ from napari_discern.segmentation import segment
 def evaluate(labels: Path, truth: Path) -> Steps[Report]:
     """Score each file of `labels` against the file of the same stem in `truth`.
 
-    Either folder holds flat label images or stacks of masks. Yields after each image, with its S(0.5).
+    Parameters
+    ----------
+    labels, truth : Path
+        Folders with flat label images or stacks of masks.
+
+    Yields
+    ------
+    Progress
+        After each image, with its S(0.5).
 
     Raises
     ------
@@ -35,8 +42,14 @@ def evaluate(labels: Path, truth: Path) -> Steps[Report]:
     return Report(scores)
 
 
-def evaluate_model(model: Model, data: Sequence[tuple[Image, Instances]]) -> Steps[Report]:
+def evaluate_model(model: Model, data: Labelled) -> Steps[Report]:
     """Segment labelled images with a model and its settings, and score what it finds.
+
+    Parameters
+    ----------
+    model : Model
+    data : sequence of (Image, Instances)
+        Labelled images.
 
     Raises
     ------
@@ -46,7 +59,7 @@ def evaluate_model(model: Model, data: Sequence[tuple[Image, Instances]]) -> Ste
     scores: dict[str, Score] = {}
     for done, (image, truth) in enumerate(data):
         found = yield from part_of(segment(image, model), "evaluate", done, 1, len(data))
-        scores[image.name if image.name not in scores else f"{image.name} ({done + 1})"] = score(found, truth)
+        scores[distinct(image.name, scores, done + 1)] = score(found, truth)
     return Report(scores)
 
 
@@ -84,10 +97,14 @@ def draw_worst(
     OutputExists
         If `path` exists and `overwrite` is not set.
     """
+    draw_misses(_cases(report, report.worst(count), labels, truth, images), path, overwrite)
+
+
+def _cases(report: Report, names: list[str], labels: Path, truth: Path, images: Path | None) -> list[Case]:
+    """What is to be drawn, read anew."""
     found = {io.stem(file): file for file in io.list_labels(labels)}
     true = {io.stem(file): file for file in io.list_labels(truth)}
     pixels = {} if images is None else {io.stem(file): file for file in io.list_images(images)}
-    names = report.worst(count)
     lacking = [name for name in names if not (name in found and name in true and (images is None or name in pixels))]
     if lacking:
         raise BadFile(f"no file for {', '.join(lacking)} in {labels}, {truth} or {images}; add it, or evaluate anew.")
@@ -98,7 +115,7 @@ def draw_worst(
         if image is not None and image.spatial_shape != objects[1].shape:
             raise _differ(pixels[name], image.spatial_shape, true[name], objects[1].shape)
         cases.append(Case(name, *objects, report.scores[name], image))
-    draw_misses(cases, path, overwrite)
+    return cases
 
 
 def _read_both(found_path: Path, truth_path: Path) -> tuple[Instances, Instances]:

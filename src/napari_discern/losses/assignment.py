@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from itertools import permutations
-from typing import TYPE_CHECKING
 
-from napari_discern.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
+from napari_discern.lazy.torch import Tensor, torch
 
 
 def assign(embedding: Tensor, labels: Tensor) -> Tensor:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import Tensor, torch
 from napari_discern.losses.discriminative import Discriminative
 from napari_discern.losses.groups import means
 from napari_discern.params import Params
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
 
 
 class ClassCentres(Params):

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import Tensor, torch
 from napari_discern.params import Params
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
 
 
 class Foreground(Params):

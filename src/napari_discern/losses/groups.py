@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from napari_discern.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
+from napari_discern.lazy.torch import Tensor, torch
 
 
 def keys(labels: Tensor) -> tuple[Tensor, int]:

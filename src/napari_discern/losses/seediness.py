@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import Tensor, torch
 from napari_discern.losses.groups import draw
 from napari_discern.params import Params
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
 
 ENTRIES = 1 << 23
 """Distances between seeds and elements that are held at a time."""
@@ -84,8 +78,7 @@ class Seediness(Params):
                 for b in range(len(labels))
             ])  # fmt: skip
             if classes is not None:
-                kind = classes.flatten(1)
-                truth = torch.where(truth > 0, _class_of(truth, drawn.image, labels.flatten(1), kind), 0)
+                truth = torch.where(truth > 0, _class_of(truth, drawn.image, labels.flatten(1), classes.flatten(1)), 0)
             else:
                 truth = (truth > 0).long()
         said = drawn.of(scores.flatten(3)).float()

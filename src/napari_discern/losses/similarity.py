@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import Tensor, torch
 from napari_discern.losses.discriminative import Quality
 from napari_discern.losses.groups import draw, means, ranks
 from napari_discern.params import Params
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-else:
-    torch = LazyModule("torch")
 
 HALF = math.log(3)
 """Squared distance at which sigma is a half."""

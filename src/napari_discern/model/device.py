@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from napari_discern.errors import DeviceUnavailable, OutOfMemory
-from napari_discern.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = LazyModule("torch")
+from napari_discern.lazy.torch import torch
 
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 # PyTorch asks Linux for large pages then, if it has taken no memory before: to fill small ones with zeros, at each

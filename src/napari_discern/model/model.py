@@ -8,21 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.clustering import SeedMap
 from napari_discern.errors import BadArgument, BadModel
 from napari_discern.io.atomic import atomic
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.model.card import CARD, Card, Settings, read_card
 from napari_discern.model.device import Precision, enough_memory, find_device, pick_precision
 from napari_discern.model.objects import Embedded
 
 if TYPE_CHECKING:
-    import torch
-
     from napari_discern.model.network import EmbeddingNetwork, Output
-else:
-    torch = LazyModule("torch")
 
 WEIGHTS = "weights.safetensors"
 MODEL_FILES = (CARD, WEIGHTS, "picture.png", "NOTICE.txt")
@@ -52,7 +49,15 @@ class Model:
 
     @classmethod
     def create(cls, card: Card, device: str = "auto") -> Self:
-        """A model with random weights."""
+        """A model with random weights.
+
+        Parameters
+        ----------
+        card : Card
+            What it is to be.
+        device : str
+            Where it runs: auto, cpu, cuda, cuda:1.
+        """
         from napari_discern.model.network import EmbeddingNetwork
 
         where = find_device(device)
@@ -62,7 +67,7 @@ class Model:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(card, network, where)
 
-    def embed(self, patch: np.ndarray) -> Embedded:
+    def embed(self, patch: NDArray[np.float32]) -> Embedded:
         """Run the network on a normalised patch, float32 (C, \\*S).
 
         Raises
@@ -86,7 +91,18 @@ class Model:
         return SeedMap(self.card.architecture.taus, torch.softmax(output.seeds[0], dim=1))
 
     def check(self, channels: int, ndim: int) -> None:
-        """Refuse images that this model was not made for, in words that say what fits."""
+        """Refuse images that this model was not made for, in words that say what fits.
+
+        Parameters
+        ----------
+        channels, ndim : int
+            Of the images; axes in space.
+
+        Raises
+        ------
+        BadArgument
+            If they are not those of the model.
+        """
         made = self.card.architecture
         if (channels, ndim) != (made.channels, made.ndim):
             raise BadArgument(
@@ -126,7 +142,14 @@ class Model:
     def save(self, path: Path, overwrite: bool = False, half: bool = False) -> Self:
         """Write card and weights into a folder, whole or not at all; returns the model as saved.
 
-        With `half`, weights are written with 16 bits, which takes half the room and moves scores in the third digit.
+        Parameters
+        ----------
+        path : Path
+            The folder.
+        overwrite : bool
+            Whether it may exist.
+        half : bool
+            Write weights with 16 bits, which takes half the room and moves scores in the third digit.
         """
         from safetensors.torch import save
 
@@ -144,6 +167,13 @@ class Model:
     @classmethod
     def load(cls, path: Path, device: str = "auto") -> Self:
         """Read a model folder. Nothing in it is executed.
+
+        Parameters
+        ----------
+        path : Path
+            The folder.
+        device : str
+            Where the model is to run: auto, cpu, cuda, cuda:1.
 
         Raises
         ------

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.clustering import SeedMap, join_pieces
 from napari_discern.instances import drop_small, once_a_pixel
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.model.card import Settings
 from napari_discern.model.device import enough_memory
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = LazyModule("torch")
 
 
 @dataclass(frozen=True)
@@ -57,11 +52,18 @@ class Embedded:
         return torch.cat([inside[None], inside & (fewer[1:] < 1 - overlap)])
 
 
-def find_objects(embedded: Embedded, settings: Settings) -> np.ndarray:
+def find_objects(embedded: Embedded, settings: Settings) -> NDArray[np.uint32]:
     """Cluster an embedded patch into labels, uint32 (L, \\*S), ids 1..N.
 
     There is one layer where objects do not share pixels. Else an object may lie in several, but once on a pixel; see
     `Instances.from_layers`.
+
+    Parameters
+    ----------
+    embedded : Embedded
+        What a model says of the patch.
+    settings : Settings
+        How objects are found.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def find_objects(embedded: Embedded, settings: Settings) -> np.ndarray:
     return tidied(clustered(embedded, settings), settings)
 
 
-def clustered(embedded: Embedded, settings: Settings) -> np.ndarray:
+def clustered(embedded: Embedded, settings: Settings) -> NDArray[np.uint32]:
     """What `find_objects` gives before pieces are joined and small objects left out; uint32 (L, \\*S)."""
     size = tuple(embedded.embedding.shape[1:])
     with enough_memory(f"too little memory to cluster a tile of {size} pixels; take smaller ones with --tile."):
@@ -80,14 +82,14 @@ def clustered(embedded: Embedded, settings: Settings) -> np.ndarray:
     return as_layers(labels, embedded.layers)
 
 
-def tidied(layers: np.ndarray, settings: Settings) -> np.ndarray:
+def tidied(layers: NDArray[np.uint32], settings: Settings) -> NDArray[np.uint32]:
     """Objects with their pieces, without small ones, numbered 1..N; uint32 (L, \\*S)."""
     if settings.join_share and len(layers) == 1:
         layers = join_pieces(layers[0], settings.join_share)[None]
     return drop_small(layers, settings.min_size)
 
 
-def as_layers(labels: torch.Tensor, layers: int) -> np.ndarray:
+def as_layers(labels: torch.Tensor, layers: int) -> NDArray[np.uint32]:
     """Labels of elements as uint32 (L, \\*S), in which an object lies once on a pixel."""
     found = labels.cpu().numpy()
     return once_a_pixel(found[None] if layers == 1 else found)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_discern.errors import BadArgument
 from napari_discern.io.atomic import atomic
 from napari_discern.metrics import Calibration
 from napari_discern.pictures.misses import FORMATS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def draw_proposals(
@@ -43,7 +47,18 @@ def draw_proposals(
     if path.suffix.lower() not in FORMATS:
         raise BadArgument(f"the name of a figure ends in {', '.join(FORMATS)}: {path}")
     figure = Figure(figsize=(12, 3.8), dpi=150, layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
+    _fill(figure.subplots(1, 3), precision, found, calibrated)
+    with atomic(path, overwrite) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:].lower())
+
+
+def _fill(
+    panels: Iterable[Axes],
+    precision: Mapping[float, Mapping[float, float]],
+    found: Mapping[str, Mapping[int, float]],
+    calibrated: Calibration,
+) -> None:
+    left, middle, right = panels
     for threshold in next(iter(precision.values()), {}):
         values = [row[threshold] for row in precision.values()]
         left.plot(list(precision), values, marker="o", label=f"IoU {threshold:g}")
@@ -57,5 +72,3 @@ def draw_proposals(
     right.plot(calibrated.confidence, calibrated.good, marker="o")
     right.set(xlabel="confidence", ylabel="share with IoU above 0.5", xlim=(0, 1), ylim=(0, 1))
     right.set_title(f"expected calibration error {calibrated.error:.3f}", fontsize="medium")
-    with atomic(path, overwrite) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:].lower())

@@ -51,6 +51,15 @@ def draw_misses(cases: Sequence[Case], path: Path, overwrite: bool = False) -> N
     window with most mistakes is shown, of a volume the slice. Where there are no pixels, the true objects
     are drawn in grey.
 
+    Parameters
+    ----------
+    cases : sequence of Case
+        What to draw, in this order.
+    path : Path
+        PNG, PDF or SVG.
+    overwrite : bool
+        Whether it may exist.
+
     Raises
     ------
     BadArgument

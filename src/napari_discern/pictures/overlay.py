@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_discern.errors import BadArgument
@@ -34,7 +36,7 @@ ROUNDS = 10
 """How often objects that clash with a neighbour choose another colour, at the most."""
 
 
-def overlay(image: Image, instances: Instances, magnify: int = 1) -> np.ndarray:
+def overlay(image: Image, instances: Instances, magnify: int = 1) -> NDArray[np.uint8]:
     """The image, contrast stretched, with each object tinted and outlined in a colour that its neighbours lack.
 
     Of a volume the slice along z with most of the objects is shown.
@@ -90,7 +92,7 @@ def save_overlay(image: Image, instances: Instances, path: Path, overwrite: bool
         Picture.fromarray(picture).save(temporary, format="png")
 
 
-def stretch(pixels: np.ndarray, rgb: bool = False) -> np.ndarray:
+def stretch(pixels: NDArray[Any], rgb: bool = False) -> NDArray[np.uint8]:
     """Pixels (C, H, W) of any dtype as an RGB picture, uint8 (H, W, 3).
 
     Percentiles 0.5 and 99.7 become black and white: of all colours together, or of each channel by itself,
@@ -98,7 +100,7 @@ def stretch(pixels: np.ndarray, rgb: bool = False) -> np.ndarray:
     """
     shown = pixels[:3].astype(np.float32)[None] if rgb else pixels.astype(np.float32)[:, None]
     unit = np.stack([_unit(channel) for channel in shown]).max(axis=0)
-    bytes_: np.ndarray = (255 * unit).round().astype(np.uint8)
+    bytes_: NDArray[np.uint8] = (255 * unit).round().astype(np.uint8)
     return np.broadcast_to(bytes_, (3, *bytes_.shape[1:])).transpose(1, 2, 0).copy()
 
 
@@ -126,15 +128,15 @@ def _enlarged(picture: np.ndarray, times: int) -> np.ndarray:
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def outline(plane: np.ndarray, width: int = 1) -> np.ndarray:
+def outline(plane: NDArray[np.uint32], width: int = 1) -> NDArray[np.bool_]:
     """Pixels of objects that lie within `width` pixels of something else, bool (H, W). The border is nothing."""
     size = 2 * width + 1
     low, high = ndimage.minimum_filter(plane, size, mode="nearest"), ndimage.maximum_filter(plane, size, mode="nearest")
-    edge: np.ndarray = (plane > 0) & (low != high)
+    edge: NDArray[np.bool_] = (plane > 0) & (low != high)
     return edge
 
 
-def colouring(planes: np.ndarray) -> np.ndarray:
+def colouring(planes: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Index into `PALETTE` for each id, 0 included, int64 (N + 1,), that differs from those of near objects.
 
     Greedy in the order of the ids: of the colours that fewest neighbours have, the one least used. Objects that

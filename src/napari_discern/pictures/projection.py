@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 SAMPLE = 20_000
 """Foreground pixels that the principal axes are computed from, at most."""
 
 
-def principal_axes(embedding: np.ndarray, foreground: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+def principal_axes(
+    embedding: NDArray[np.float32], foreground: NDArray[np.bool_], count: int, seed: int = 0
+) -> NDArray[np.float32]:
     """The directions in which the foreground's embeddings spread most, float32 (count, E), of length one.
 
     Parameters
@@ -28,13 +31,15 @@ def principal_axes(embedding: np.ndarray, foreground: np.ndarray, count: int, se
     return np.pad(axes, [(0, count - len(axes)), (0, 0)]).astype(np.float32)
 
 
-def random_axes(channels: int, count: int, seed: int = 0) -> np.ndarray:
+def random_axes(channels: int, count: int, seed: int = 0) -> NDArray[np.float32]:
     """Random directions, float32 (count, E), of length one (shown so by Fathi et al. 2017)."""
     axes = np.random.default_rng(seed).normal(size=(count, channels))
     return np.asarray(axes / np.linalg.norm(axes, axis=1, keepdims=True), np.float32)
 
 
-def as_colours(embedding: np.ndarray, foreground: np.ndarray, axes: np.ndarray) -> np.ndarray:
+def as_colours(
+    embedding: NDArray[np.float32], foreground: NDArray[np.bool_], axes: NDArray[np.float32]
+) -> NDArray[np.uint8]:
     """The embedding along three axes as red, green and blue, uint8 (\\*S, 3); the background is dim.
 
     The 1st and 99th percentile of the foreground become 0 and 255.

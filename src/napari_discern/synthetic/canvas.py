@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from napari_discern.instances import Instances
 
@@ -29,12 +29,12 @@ class Canvas:
         The picture so far.
     """
 
-    def __init__(self, background: np.ndarray) -> None:
+    def __init__(self, background: NDArray[np.float64]) -> None:
         self.image = np.array(background, np.float64)
         self._planes = np.zeros((1, *self.image.shape[:-1]), np.uint32)
         self._laid = 0
 
-    def lay(self, box: Box, cover: np.ndarray, colour: ArrayLike, opacity: float = 1.0) -> None:
+    def lay(self, box: Box, cover: NDArray[np.float64], colour: ArrayLike, opacity: float = 1.0) -> None:
         """Lay an object on top.
 
         Parameters
@@ -53,7 +53,7 @@ class Canvas:
         self._laid += 1
         self._own((slice(None), *box), cover >= 0.5, hides=opacity >= 1.0)
 
-    def shade(self, box: Box, shadow: np.ndarray) -> None:
+    def shade(self, box: Box, shadow: NDArray[np.float64]) -> None:
         """Darken the picture below an object: `shadow` is the share of light taken away, 0 to 1."""
         self.image[box] *= (1.0 - shadow)[..., None]
 
@@ -82,7 +82,7 @@ def box_around(low: ArrayLike, high: ArrayLike, shape: tuple[int, ...]) -> Box:
     return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
 
 
-def offsets(box: Box, centre: ArrayLike) -> list[np.ndarray]:
+def offsets(box: Box, centre: ArrayLike) -> list[NDArray[np.float64]]:
     """Distance of each pixel of a box to a point, along each axis; arrays that broadcast to the box."""
     grid = np.ogrid[box]
     return [axis - float(c) for axis, c in zip(grid, np.asarray(centre), strict=True)]

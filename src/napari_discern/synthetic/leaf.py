@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.synthetic.canvas import Box, Canvas, box_around, offsets
 from napari_discern.synthetic.outline import Outline
@@ -31,8 +32,8 @@ class Skin:
         Light taken from what lies just beside and below the leaf.
     """
 
-    blade: np.ndarray
-    stalk: np.ndarray
+    blade: NDArray[np.float64]
+    stalk: NDArray[np.float64]
     fold: float
     midrib: float
     veins: float
@@ -60,7 +61,7 @@ class Leaf:
         How it looks.
     """
 
-    foot: np.ndarray
+    foot: NDArray[np.float64]
     angle: float
     stalk_length: float
     stalk_width: float
@@ -73,7 +74,7 @@ class Leaf:
         """Length of stalk and blade, in pixels."""
         return self.stalk_length + 2.0 * self.blade.along
 
-    def lay(self, canvas: Canvas, texture: np.ndarray) -> None:
+    def lay(self, canvas: Canvas, texture: NDArray[np.float64]) -> None:
         """Lay the leaf on top of the picture, with its shadow.
 
         Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.synthetic.canvas import Box, box_around, offsets
 
@@ -23,9 +24,11 @@ class Outline:
 
     along: float
     across: float
-    waves: np.ndarray
+    waves: NDArray[np.complex128]
 
-    def distance(self, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def distance(
+        self, u: NDArray[np.float64], v: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Where points lie, `u` along and `v` across, in pixels from the centre.
 
         Returns
@@ -48,7 +51,7 @@ class Outline:
         return height
 
 
-def random_waves(rng: np.random.Generator, heights: np.ndarray) -> np.ndarray:
+def random_waves(rng: np.random.Generator, heights: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Waves of random height up to `heights` and random phase, complex, of the same shape."""
     phase = rng.uniform(0.0, 2.0 * np.pi, len(heights))
     return heights * rng.uniform(0.0, 1.0, len(heights)) * (np.cos(phase) + 1j * np.sin(phase))
@@ -57,11 +60,11 @@ def random_waves(rng: np.random.Generator, heights: np.ndarray) -> np.ndarray:
 def body(
     rng: np.random.Generator,
     shape: tuple[int, ...],
-    centre: np.ndarray,
+    centre: NDArray[np.float64],
     radius: float,
     irregularity: float,
     stretch: tuple[float, float] = (1.0, 1.3),
-) -> tuple[Box, np.ndarray]:
+) -> tuple[Box, NDArray[np.float64]]:
     """A roundish cell of random shape: its box, and how far each pixel lies between its centre (0) and its rim (1).
 
     It is as many times as long as wide as the square of a number between those of `stretch`.

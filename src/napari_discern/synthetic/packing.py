@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.synthetic.canvas import Box
 
@@ -24,11 +25,11 @@ class Packed:
         0 at the border of the owner's area, be it free or shared, growing inwards; 0 outside.
     """
 
-    labels: np.ndarray
-    depth: np.ndarray
+    labels: NDArray[np.uint32]
+    depth: NDArray[np.float64]
 
 
-def pack(shape: tuple[int, ...], bodies: Iterable[tuple[Box, np.ndarray]]) -> Packed:
+def pack(shape: tuple[int, ...], bodies: Iterable[tuple[Box, NDArray[np.float64]]]) -> Packed:
     """Give each pixel to the body that reaches it first; where bodies touch, the border lies halfway.
 
     Parameters
@@ -50,8 +51,8 @@ def pack(shape: tuple[int, ...], bodies: Iterable[tuple[Box, np.ndarray]]) -> Pa
 
 
 def scatter(
-    rng: np.random.Generator, radii: np.ndarray, extent: np.ndarray, nearness: float, crowding: float
-) -> tuple[np.ndarray, np.ndarray]:
+    rng: np.random.Generator, radii: NDArray[np.float64], extent: NDArray[np.float64], nearness: float, crowding: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Places for round bodies, none closer to another than they may come.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.synthetic.canvas import box_around, offsets
 from napari_discern.synthetic.outline import Outline, random_waves
@@ -16,7 +17,9 @@ BLUE_TRAY = np.array([0.2, 0.3, 0.5])
 MOSS = np.array([0.27, 0.33, 0.13])
 
 
-def ground(rng: np.random.Generator, size: int, centre: np.ndarray, radius: float, clutter: float) -> np.ndarray:
+def ground(
+    rng: np.random.Generator, size: int, centre: NDArray[np.float64], radius: float, clutter: float
+) -> NDArray[np.float64]:
     """A pot of soil from above, float64 (size, size, 3), full scale 1.
 
     Parameters

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 
-def field(rng: np.random.Generator, shape: tuple[int, ...], grain: float) -> np.ndarray:
+def field(rng: np.random.Generator, shape: tuple[int, ...], grain: float) -> NDArray[np.float64]:
     """A smooth random field, float64 of `shape`, about -1 to 1; its bumps are `grain` pixels apart."""
     knots = [max(2, int(np.ceil(n / grain)) + 1) for n in shape]
     coarse = rng.uniform(-1.0, 1.0, knots)
@@ -26,20 +29,22 @@ def _stretch(values: np.ndarray, place: np.ndarray, axis: int) -> np.ndarray:
     return stretched
 
 
-def rough(rng: np.random.Generator, shape: tuple[int, ...], coarsest: float, octaves: int = 4) -> np.ndarray:
+def rough(rng: np.random.Generator, shape: tuple[int, ...], coarsest: float, octaves: int = 4) -> NDArray[np.float64]:
     """Fields of halving grain and weight added up: earth, chromatin, leaf skin. About -1 to 1."""
     return sum((field(rng, shape, coarsest / 2**k) / 2**k for k in range(octaves)), np.zeros(shape)) / 1.2
 
 
-def blur(picture: np.ndarray, sigma: float | tuple[float, ...]) -> np.ndarray:
+def blur(picture: NDArray[np.float64], sigma: float | tuple[float, ...]) -> NDArray[np.float64]:
     """Gaussian blur of `sigma` pixels, over all axes or one value an axis."""
     from scipy import ndimage
 
-    blurred: np.ndarray = ndimage.gaussian_filter(picture, sigma, truncate=3.0)
+    blurred: NDArray[np.float64] = ndimage.gaussian_filter(picture, sigma, truncate=3.0)
     return blurred
 
 
-def add_noise(rng: np.random.Generator, picture: np.ndarray, noise: float, photons: float = np.inf) -> np.ndarray:
+def add_noise(
+    rng: np.random.Generator, picture: NDArray[np.float64], noise: float, photons: float = np.inf
+) -> NDArray[np.float64]:
     """Camera noise on a picture whose full scale is 1.
 
     Parameters
@@ -51,11 +56,13 @@ def add_noise(rng: np.random.Generator, picture: np.ndarray, noise: float, photo
     """
     shot = 0.0 if np.isinf(photons) else np.maximum(picture, 0.0) / photons
     deviation = np.sqrt(noise * noise + shot)
-    noisy: np.ndarray = picture + deviation * rng.standard_normal(picture.shape)
+    noisy: NDArray[np.float64] = picture + deviation * rng.standard_normal(picture.shape)
     return noisy
 
 
-def digitise(picture: np.ndarray, top: int, dtype: type[np.unsignedinteger]) -> np.ndarray:
+def digitise(
+    picture: NDArray[np.float64], top: int, dtype: type[np.unsignedinteger[Any]]
+) -> NDArray[np.unsignedinteger[Any]]:
     """Full scale 1 as the whole number `top`; what lies outside is cut off."""
-    digits: np.ndarray = np.rint(np.clip(picture, 0.0, 1.0) * top).astype(dtype)
+    digits: NDArray[np.unsignedinteger[Any]] = np.rint(np.clip(picture, 0.0, 1.0) * top).astype(dtype)
     return digits

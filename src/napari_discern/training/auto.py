@@ -1,11 +1,11 @@
-"""Survey: what labelled images say about the model to be."""
+"""Auto: what is read from labelled images where parameters are left at "auto", and the card that comes of it."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -56,6 +56,13 @@ def fitted_card(card: Card, truths: Sequence[Instances]) -> Card:
 
     Where they are of another size, coordinates that are added to the embedding are in proportion, and the blocks of
     pixels are those that suit them. The smallest object is in proportion.
+
+    Parameters
+    ----------
+    card : Card
+        Of the base model.
+    truths : sequence of Instances
+        The objects.
     """
     size, a = object_size(truths), card.architecture
     ratio, stride = size / card.object_size, max(stride_for(truths), min(a.stride, 2))
@@ -85,7 +92,7 @@ def tone_of(examples: Sequence[Example]) -> Tone | None:
     return "bright on dark" if share >= CLEAR else "dark on bright" if share <= 1 - CLEAR else None
 
 
-def speck_for(truths: Sequence[Instances]) -> int:
+def least_size(truths: Sequence[Instances]) -> int:
     """A twentieth of the median object, in pixels: what is smaller is no object, until the settings are chosen."""
     areas = np.concatenate([truth.areas for truth in truths])
     return int(np.median(areas) / 20) if len(areas) else 0
@@ -128,8 +135,7 @@ def card_for(training: Training, examples: Sequence[Example], base: Model | None
     truths = [e.truth for e in examples]
     size, tone = object_size(truths), tone_of(examples)
     if base is not None:
-        fresh: dict[str, Any] = {"object_size": size, "tone": tone, "scores": {}, "weights_sha256": ""}
-        return base.card.model_copy(update=fresh)
+        return base.card.model_copy(update={"object_size": size, "tone": tone, "scores": {}, "weights_sha256": ""})
     image = examples[0].image
     scale = training.coordinate_scale
     architecture = Architecture(
@@ -148,7 +154,7 @@ def card_for(training: Training, examples: Sequence[Example], base: Model | None
         coordinate_scale=max(2.0, size / 4) if scale == "auto" else None if scale == "off" else scale,
         spacing=image.spacing,
     )
-    least = training.settings.min_size or speck_for(truths)
+    least = training.settings.min_size or least_size(truths)
     settings = training.settings.model_copy(update={"min_size": least})
     classes = examples[0].classes
     return Card(architecture=architecture, settings=settings, object_size=size, classes=classes, tone=tone)

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from napari_discern.errors import BadFile, DiscernError, OutputExists
+from napari_discern.evaluation import Labelled
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.io import BEGUN, remove_ours, strangers
 from napari_discern.lazy import LazyModule
 from napari_discern.model import MODEL_FILES, Model, zoo
+from napari_discern.training.best import BEST, LAST
 from napari_discern.training.checkpoint import CHECKPOINT_FILES
-from napari_discern.training.learning import BEST, LAST, Labelled
 from napari_discern.training.parameters import Training
 
 if TYPE_CHECKING:

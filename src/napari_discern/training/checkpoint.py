@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_discern.errors import BadArgument, BadModel
 from napari_discern.io.atomic import atomic
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.training.loop import Loop
 from napari_discern.training.parameters import Training
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = LazyModule("torch")
 
 STATE, TENSORS = "state.json", "state.safetensors"
 CHECKPOINT_FILES = (STATE, TENSORS)

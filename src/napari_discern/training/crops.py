@@ -6,24 +6,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from napari_discern.errors import BadArgument
 from napari_discern.evaluation.windows import require_one_size
 from napari_discern.image import Image
 from napari_discern.instances import UNKNOWN, Instances, stack_objects
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.normalise import Scaling
 from napari_discern.params import Params
 from napari_discern.training.pasting import lift, paste
 
 if TYPE_CHECKING:
-    import torch
-else:
-    torch = LazyModule("torch")
+    from monai.transforms import Compose
 
 
 class Augmentation(Params):
@@ -90,7 +89,7 @@ class Example:
         require_one_size(self.image, self.truth)
 
     @cached_property
-    def targets(self) -> np.ndarray:
+    def targets(self) -> NDArray[np.int32]:
         """The objects of each pixel, and how many there are or of which class, int32 (L + 1, \\*S).
 
         Of a pixel that more than L objects share it is unknown which they are: one embedding cannot be two. Where
@@ -104,7 +103,7 @@ class Example:
         return targets
 
     @cached_property
-    def class_of(self) -> np.ndarray:
+    def class_of(self) -> NDArray[np.int32]:
         """Number of the class of each object, from 1 on, int32 (N + 2,); of the background 0, last of the unknown.
 
         An object whose class is not named here is of an unknown one.
@@ -113,24 +112,24 @@ class Example:
         return np.concatenate([[0], np.where(numbers > 0, numbers, UNKNOWN), [UNKNOWN]]).astype(np.int32)
 
     @cached_property
-    def pieces(self) -> list[tuple[int, tuple[slice, ...], np.ndarray]]:
+    def pieces(self) -> list[tuple[int, tuple[slice, ...], NDArray[np.bool_]]]:
         """The objects, each with its box and mask."""
         return list(self.truth.masks())
 
     @cached_property
-    def middles(self) -> np.ndarray:
+    def middles(self) -> NDArray[np.float64]:
         """The middle of each object's box, float64 (N, axes)."""
         boxes = [[(side.start + side.stop) / 2 for side in box] for _, box, _ in self.truth.masks()]
         return np.array(boxes).reshape(-1, len(self.truth.shape))
 
     @cached_property
-    def inside(self) -> np.ndarray:
+    def inside(self) -> NDArray[np.intp]:
         """Flat indices of the foreground pixels."""
         return np.flatnonzero(self.truth.foreground)
 
 
 @dataclass(frozen=True)
-class Batch:
+class CropBatch:
     """Crops for one training step.
 
     Attributes
@@ -158,7 +157,7 @@ class Sampler:
         Size of a crop along each spatial axis, in pixels.
     augmentation : Augmentation
         How crops are changed.
-    objects : float
+    centred : float
         Share of the crops that are centred on a random foreground pixel; the others lie anywhere.
     seed : int
         Seed of everything random here.
@@ -169,12 +168,12 @@ class Sampler:
         examples: Sequence[Example],
         crop: Sequence[int],
         augmentation: Augmentation,
-        objects: float = 0.8,
+        centred: float = 0.8,
         seed: int = 0,
     ) -> None:
         if not any(len(e.inside) for e in examples):
             raise BadArgument("no training image has a labelled object; label some first.")
-        self.examples, self.crop, self.objects = list(examples), tuple(crop), objects
+        self.examples, self.crop, self.centred = list(examples), tuple(crop), centred
         sizes = np.array([np.prod(e.image.spatial_shape) for e in examples], float)
         self.chance = np.sqrt(sizes) / np.sqrt(sizes).sum()
         self.window, self.paste = augmentation.window(self.crop), augmentation.paste
@@ -187,12 +186,12 @@ class Sampler:
         self.random = np.random.default_rng(seed)
         self.transform.set_random_state(seed)
 
-    def draw(self, size: int) -> Batch:
+    def draw(self, size: int) -> CropBatch:
         """A batch of `size` crops."""
         images, targets = zip(*(self._draw_one() for _ in range(size)), strict=True)
         stacked = torch.stack(targets).long().sub(1)
         labels = stacked[:, :-1]
-        return Batch(torch.stack(images), labels if labels.shape[1] > 1 else labels[:, 0], stacked[:, -1])
+        return CropBatch(torch.stack(images), labels if labels.shape[1] > 1 else labels[:, 0], stacked[:, -1])
 
     def _draw_one(self) -> tuple[torch.Tensor, torch.Tensor]:
         example = self.examples[self.random.choice(len(self.examples), p=self.chance)]
@@ -219,7 +218,7 @@ class Sampler:
         """First pixel of a window; it may lie outside the image."""
         shape = example.image.spatial_shape
         sparse = example.truth.known is not None  # elsewhere there may be nothing to learn from
-        if len(example.inside) and (sparse or self.random.random() < self.objects):
+        if len(example.inside) and (sparse or self.random.random() < self.centred):
             point = np.unravel_index(self.random.choice(example.inside), shape)
         else:
             point = tuple(self.random.integers(n) for n in shape)
@@ -233,7 +232,9 @@ def _keep_inside(centre: int, crop: int, size: int) -> int:
     return int(np.clip(centre, crop // 2, size - crop // 2)) if size > crop else size // 2
 
 
-def _cut(example: Example, corner: Sequence[int], window: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def _cut(
+    example: Example, corner: Sequence[int], window: Sequence[int]
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Normalised pixels and targets of a window; outside the image it is mirrored, and unknown."""
     shape = example.image.spatial_shape
     region = tuple(slice(max(0, c), max(0, min(n, c + w))) for c, w, n in zip(corner, window, shape, strict=True))
@@ -244,7 +245,7 @@ def _cut(example: Example, corner: Sequence[int], window: Sequence[int]) -> tupl
     return image, targets
 
 
-def _transform(a: Augmentation, crop: Sequence[int]) -> Any:
+def _transform(a: Augmentation, crop: Sequence[int]) -> Compose:
     """MONAI's transforms for a window: geometry for image and targets, intensities for the image."""
     from monai import transforms as mt
 

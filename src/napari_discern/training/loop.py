@@ -7,22 +7,25 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_discern.errors import TrainingFailed
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.losses import assign
 from napari_discern.model import Card, Model, enough_memory, find_device, pick_precision
 from napari_discern.progress import Progress
-from napari_discern.training.crops import Batch, Example, Sampler
+from napari_discern.training.crops import CropBatch, Example, Sampler
 from napari_discern.training.parameters import Training
 
 if TYPE_CHECKING:
-    import torch
-else:
-    torch = LazyModule("torch")
+    from lightning_fabric import Fabric
+    from lightning_fabric.wrappers import _FabricModule
+    from torch.optim import Optimizer
+    from torch.optim.swa_utils import AveragedModel
+
+    from napari_discern.model.network import EmbeddingNetwork
 
 DEFAULT_MINUTES = 15.0
 PIXELS, PIXELS_CPU = 220_000, 40_000
@@ -42,11 +45,11 @@ class Loop:
 
     training: Training
     card: Card
-    network: Any
-    wrapped: Any
-    optimiser: Any
-    average: Any
-    fabric: Any
+    network: EmbeddingNetwork
+    wrapped: _FabricModule
+    optimiser: Optimizer
+    average: AveragedModel
+    fabric: Fabric
     sampler: Sampler
     step: int = 0
     reserve: float = 0.0
@@ -72,7 +75,7 @@ class Loop:
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay), use_buffers=True)
         heads = list(network.heads.parameters())
         body = list(network.parameters())[: -len(heads)]  # the heads come last
-        groups: list[dict[str, Any]] = [{"params": body, "lr": rate * training.body_learning_rate}, {"params": heads}]
+        groups = [{"params": body, "lr": rate * training.body_learning_rate}, {"params": heads, "lr": rate}]
         optimiser = torch.optim.AdamW(groups, lr=rate, weight_decay=training.weight_decay, fused=True)
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it names the precision at every start
         fabric = Fabric(
@@ -126,8 +129,14 @@ class Loop:
         minutes = self.deadline - self.started
         return (time.monotonic() - self.started) / (minutes - max(CHOOSING * minutes, min(self.reserve, minutes / 4)))
 
-    def advance(self, batch: Batch) -> dict[str, float]:
-        """One step down the gradient; the losses, by name."""
+    def advance(self, batch: CropBatch) -> dict[str, float]:
+        """One step down the gradient; the losses, by name.
+
+        Raises
+        ------
+        TrainingFailed
+            If a loss is no longer finite.
+        """
         t, device = self.training, self.fabric.device
         image, labels, classes = (x.to(device) for x in (batch.image, batch.labels, batch.classes))
         output = self.wrapped(image)
@@ -169,6 +178,15 @@ def crop_size(training: Training, card: Card, shapes: Sequence[Sequence[int]] = 
 
     Large blocks of pixels cost little, so that crops may be larger where the network looks at such; but not larger
     than the median image of these shapes, beyond which there is nothing to learn.
+
+    Parameters
+    ----------
+    training : Training
+        What it asks for, if anything.
+    card : Card
+        Of the model to be.
+    shapes : sequence of (sequence of int)
+        Sizes of the images along their spatial axes, in pixels.
     """
     a = card.architecture
     step, low, high = (32, 128, max(256, 96 * a.stride)) if a.ndim == 2 else (16, 32, 64)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.image import Image
 from napari_discern.instances import Instances
@@ -13,7 +16,11 @@ RIM = 4
 
 
 def paste(
-    image: np.ndarray, targets: np.ndarray, added: np.ndarray, mask: np.ndarray, random: np.random.Generator
+    image: NDArray[np.float32],
+    targets: NDArray[np.int32],
+    added: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    random: np.random.Generator,
 ) -> None:
     """Lay an object over a random one of a window, in place, turned at random.
 
@@ -27,6 +34,8 @@ def paste(
         What the object adds to the pixels, light or shadow; see `lift`.
     mask : bool array of shape (\\*M)
         Its pixels.
+    random : np.random.Generator
+        Chooses where, and how it is turned.
     """
     turns, flip = int(random.integers(4)), bool(random.integers(2))
     added, mask = (_turned(a, turns, flip) for a in (added * mask, mask))
@@ -40,7 +49,7 @@ def paste(
     _own(targets[(slice(None), *there)], mask[part], int(targets[:-1].max()) + 1)
 
 
-def lift(image: Image, truth: Instances, scaling: Scaling, box: tuple[slice, ...]) -> np.ndarray:
+def lift(image: Image, truth: Instances, scaling: Scaling, box: tuple[slice, ...]) -> NDArray[np.float32]:
     """What the pixels of a box are beyond their background, the median of what bears no object around them.
 
     Returns
@@ -55,12 +64,12 @@ def lift(image: Image, truth: Instances, scaling: Scaling, box: tuple[slice, ...
     return np.asarray(pixels[(slice(None), *inner)] - ground.reshape(-1, *[1] * len(box)), np.float32)
 
 
-def _turned(array: np.ndarray, turns: int, flip: bool) -> np.ndarray:
+def _turned(array: NDArray[Any], turns: int, flip: bool) -> NDArray[Any]:
     turned = np.rot90(array, turns, axes=(-2, -1))
     return turned[..., ::-1] if flip else turned
 
 
-def _own(targets: np.ndarray, mask: np.ndarray, label: int) -> None:
+def _own(targets: NDArray[np.int32], mask: NDArray[np.bool_], label: int) -> None:
     """Give an object the pixels of a mask, beside those that have them; where there is no place left, none is known."""
     *objects, number = targets
     known = mask & (number >= 0)

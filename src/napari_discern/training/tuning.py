@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_discern.evaluation import Window, cut_window
+from napari_discern.clustering import Clustering
+from napari_discern.evaluation import Window, cut_window, score_window
 from napari_discern.instances import Instances
 from napari_discern.metrics import score
 from napari_discern.model import Embedded, Model, Settings, clustered, tidied
@@ -39,12 +41,19 @@ def windows(examples: Sequence[Example]) -> list[Window]:
 
 
 def mean_score(model: Model, seen: Sequence[Window]) -> Steps[float]:
-    """Mean S(0.5..0.9) over the first `CHECK` windows with the model's present settings."""
+    """Mean S(0.5..0.9) over the first `CHECK` windows with the model's present settings.
+
+    Parameters
+    ----------
+    model : Model
+    seen : sequence of Window
+        From validation images; each yields before it is scored.
+    """
     scores: list[float] = []
     seen = seen[:CHECK]
     for window in seen:
         yield Progress("validate", len(scores), len(seen))
-        scores.append(_Looked(model.embed(window.patch), window.truth).score(model.card.settings))
+        scores.append(score_window(model, window)[1].S_mean)
     return float(np.mean(scores))
 
 
@@ -56,6 +65,7 @@ def choose(
     Parameters
     ----------
     model : Model
+        With the settings to start from.
     seen : sequence of Window
         From validation images.
     deadline : float
@@ -71,17 +81,22 @@ def choose(
     dict of str to float
         What `seen` scores with them ("S_mean").
     """
-    number = len(seen)
-    seen = [*seen, *learnt]
     looked = []
-    for window in seen:
+    for window in (*seen, *learnt):
         yield Progress("choose settings", 0, 1)
         looked.append(_Looked(model.embed(window.patch), window.truth))
-    best = model.card.settings
+    areas = np.concatenate([window.truth.areas for window in looked])
+    middle, layers = float(np.median(areas)) if len(areas) else 0.0, model.card.architecture.layers
+    settings, scores = yield from _best_of(looked, model.card.settings, (middle, layers), deadline, len(seen))
+    return settings, {"S_mean": float(np.mean(scores[: len(seen)]))}
+
+
+def _best_of(
+    looked: Sequence[_Looked], best: Settings, objects: tuple[float, int], deadline: float, number: int
+) -> Steps[tuple[Settings, list[float]]]:
+    """The best settings that are found before the deadline, and their scores; of the first windows these are shown."""
     top = yield from _scores(looked, best, Progress("choose settings", 0, 1))
-    areas = np.concatenate([w.truth.areas for w in seen])
-    layers = model.card.architecture.layers
-    trials, known = list(_trials(best, float(np.median(areas)) if len(areas) else 0.0, layers)), [best]
+    trials, known = list(_trials(best, *objects)), [best]
     for done, change in enumerate(trials):
         if time.monotonic() > deadline:
             log.warning("time is up: %d of %d settings were not tried.", len(trials) - done, len(trials))
@@ -93,7 +108,7 @@ def choose(
             if np.mean(scores) > np.mean(top):
                 best, top = tried, scores
         yield Progress("choose settings", done + 1, len(trials), {"S_mean": float(np.mean(top[:number]))})
-    return best, {"S_mean": float(np.mean(top[:number]))}
+    return best, top
 
 
 @dataclass
@@ -102,8 +117,8 @@ class _Looked:
 
     embedded: Embedded
     truth: Instances
-    how: tuple[Any, ...] = ()
-    layers: np.ndarray = field(default_factory=lambda: np.empty(0))
+    how: tuple[Clustering, float, float] | None = None
+    layers: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
 
     def score(self, settings: Settings) -> float:
         """Mean S(0.5..0.9) with these settings."""

@@ -9,14 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from napari_discern.errors import OutputExists
-from napari_discern.evaluation import Window, cut_window
+from napari_discern.evaluation import Window, score_windows
 from napari_discern.gui.preferences import preferences
 from napari_discern.gui.train.preview import PreviewBox, with_preview
 from napari_discern.gui.work.session import Session
 from napari_discern.instances import Instances
-from napari_discern.metrics import Report, Score, score
-from napari_discern.model import Model, find_objects, zoo
-from napari_discern.progress import Progress, Steps
+from napari_discern.metrics import Report, Score
+from napari_discern.model import Model, zoo
+from napari_discern.progress import Steps
 from napari_discern.training import Autosave, Labelled, SavedTraining, train
 
 
@@ -141,18 +141,4 @@ def keep(model: Model, base: str, data: str | None = None) -> tuple[str, Model]:
 
 def _look(model: Model, data: Labelled) -> Steps[ImageScores]:
     """What a model makes of what is known of the lessons."""
-    scores: dict[str, Score] = {}
-    worst, settings = None, model.card.settings
-    for k, (image, truth) in enumerate(data):
-        yield Progress("score", k, len(data))
-        window = cut_window(image, truth, settings.normalise(image))
-        found = Instances.from_layers(find_objects(model.embed(window.patch), settings))
-        name = image.name if image.name not in scores else f"{image.name} ({k + 1})"
-        scores[name] = score(found, window.truth)
-        if min(scores.values(), key=_worth) is scores[name]:
-            worst = name, window, found
-    return ImageScores(dict(sorted(scores.items(), key=lambda item: _worth(item[1]))), worst)
-
-
-def _worth(one: Score) -> tuple[float, float]:
-    return one.S[0.5], one.S_mean
+    return ImageScores(*(yield from score_windows(model, data)))

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from napari_discern.errors import BadArgument
 from napari_discern.io.atomic import atomic
-from napari_discern.lazy import LazyModule
+from napari_discern.lazy.torch import torch
 from napari_discern.model.card import Card
 from napari_discern.model.model import Model
 from napari_discern.normalise import Percentile
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = LazyModule("torch")
 
 MOST = 4096
 """Largest side of an image, in multiples of what the network computes on."""
@@ -53,6 +49,14 @@ def write_onnx(model: Model, path: Path, overwrite: bool = False) -> None:
     and deviation 1); what the card has to do to it beyond that is in the graph. Sides must be multiples of
     ``architecture.multiples``, twice these at least. The outputs are those of `Embedded` by name, float32, channels
     made flat; see `output_names`.
+
+    Parameters
+    ----------
+    model : Model
+    path : Path
+        The file.
+    overwrite : bool
+        Whether it may exist.
 
     Raises
     ------
@@ -131,3 +135,11 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         log.setLevel(before)
+
+
+def required(name: str) -> Any:
+    """A module of packages that come with the extra `exchange`; `BadArgument` where they are not here."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise BadArgument(f"this takes packages that are not installed ({error}): {EXTRA}") from error

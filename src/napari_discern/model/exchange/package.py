@@ -1,25 +1,22 @@
-"""Package: models in the bioimage.io format, out and in."""
+"""Package: models written in the bioimage.io format."""
 
 from __future__ import annotations
 
 import io
 import re
 import tempfile
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_discern.backbones import Backbone
-from napari_discern.errors import BadArgument, BadFile, BadModel
+from napari_discern.errors import BadArgument
 from napari_discern.image import Image
 from napari_discern.io.atomic import atomic
-from napari_discern.io.reading import reading
-from napari_discern.model.architecture import Architecture
 from napari_discern.model.card import CARD, Card
-from napari_discern.model.exchange.graph import EXTRA, MOST, exported, output_names
+from napari_discern.model.exchange.graph import MOST, exported, output_names, required
 from napari_discern.model.model import WEIGHTS, Model
 from napari_discern.normalise import Percentile
 
@@ -32,8 +29,6 @@ SIDE = {2: 256, 3: 64}
 """Pixels of the sample along each axis, at most, by dimensions."""
 TOLERANCE = 1e-3
 """How far embeddings and probabilities may lie from those of the sample, on another machine or in another runtime."""
-FITTING = 0.5
-"""Share of the tensors of a backbone that a file must hold to be taken for its weights."""
 
 
 def write_package(
@@ -46,12 +41,17 @@ def write_package(
 
     Parameters
     ----------
+    model : Model
+    path : Path
+        The file, which ends in .zip.
     sample : Image
         As the model wants it; its middle is taken as the sample.
     authors : sequence of str
         Who made the model, one at least.
     licence : str
         SPDX identifier, such as "CC0-1.0"; that of the card where it is empty.
+    overwrite : bool
+        Whether `path` may exist.
 
     Raises
     ------
@@ -64,149 +64,26 @@ def write_package(
         raise BadArgument(f"{path} must end in .zip.")
     if not authors:
         raise BadArgument("say who made the model (--author NAME, once for each).")
-    pixels = _middle(model, sample)
     with tempfile.TemporaryDirectory(prefix="napari-discern-") as name:
         folder = Path(name)
-        program = exported(model)
-        program.save(str(folder / "network.onnx"))
-        saved = model.save(folder / "model")
-        np.save(folder / "sample_input.npy", pixels)
-        for output, values in _outputs(folder / "network.onnx", _linear(saved.card, pixels), saved.card).items():
-            np.save(folder / f"sample_{output}.npy", values)
-        (folder / "README.md").write_text(_readme(saved.card), encoding="utf-8")
+        card, opset = _fill(folder, model, _middle(model, sample))
         with atomic(path, overwrite) as temporary:
-            _pack(folder, saved.card, authors, licence, _opset(program), temporary)
+            _pack(folder, card, authors, licence, opset, temporary)
 
 
-def read_package(path: Path) -> Model:
-    """Read a model of a bioimage.io package, a zip file or a folder. Nothing in it is executed.
-
-    A package that we wrote gives the model that was written. Of others the weights of the network (ONNX or safetensors)
-    are taken for a backbone, where they fit one of ours by name and shape; heads have random weights, so that such a
-    model must be trained, as `train --model` does.
-
-    Raises
-    ------
-    BadFile
-        If it is no package.
-    BadModel
-        If its weights fit none of our networks, or are kept only in a form that can execute code.
-    """
-    with reading(path), tempfile.TemporaryDirectory(prefix="napari-discern-") as name:
-        if path.is_dir():
-            return _read_folder(path, path)
-        if not zipfile.is_zipfile(path):
-            raise BadFile(f"{path} is no bioimage.io package: it is neither a folder nor a zip file.")
-        folder = Path(name).resolve()
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(folder)  # keeps every file within
-        return _read_folder(folder, path)
+def _fill(folder: Path, model: Model, pixels: NDArray[np.float32]) -> tuple[Card, int]:
+    """Write the files of a package, and return the card as saved and the version of ONNX's operators."""
+    program = exported(model)
+    program.save(str(folder / "network.onnx"))
+    card = model.save(folder / "model").card
+    np.save(folder / "sample_input.npy", pixels)
+    for output, values in _outputs(folder / "network.onnx", _linear(card, pixels), card).items():
+        np.save(folder / f"sample_{output}.npy", values)
+    (folder / "README.md").write_text(_readme(card), encoding="utf-8")
+    return card, int(program.model.opset_imports[""])
 
 
-def _read_folder(folder: Path, where: Path) -> Model:
-    files = [p for p in folder.rglob("*") if p.is_file()]
-    own = next((p.parent for p in files if p.name == CARD and (p.parent / WEIGHTS).is_file()), None)
-    if own is not None:
-        return Model.load(own, "cpu")
-    description = next((p for p in files if p.name in ("rdf.yaml", "bioimageio.yaml")), None)
-    if description is None:
-        raise BadFile(f"{where} is no bioimage.io package: it holds no rdf.yaml.")
-    return _as_backbone(_rdf(description), [p for p in files if p.suffix in (".onnx", ".safetensors")], where)
-
-
-def _rdf(file: Path) -> Mapping[str, Any]:
-    found = _import("yaml").safe_load(file.read_text(encoding="utf-8"))
-    if not isinstance(found, dict) or not found.get("inputs"):
-        raise BadFile(f"{file.name} describes no model.")
-    return found
-
-
-def _as_backbone(rdf: Mapping[str, Any], files: Sequence[Path], where: Path) -> Model:
-    """A model whose backbone has the weights of one of these files."""
-    if not files:
-        raise BadModel(
-            f"{where}: no weights as ONNX or safetensors; others can execute code when they are read, and are not. "
-            "Convert them first (bioimageio.core has converters)."
-        )
-    ndim, channels = _axes(rdf["inputs"][0])
-    best = 0.0
-    for file in files:
-        tensors = _tensors(file)
-        for backbone in _backbones():
-            card = Card(
-                name=str(rdf.get("name", where.stem)), licence=str(rdf.get("license", "")),
-                description="Backbone of a bioimage.io model; heads are untrained.",
-                architecture=Architecture(ndim=ndim, channels=channels, backbone=backbone),
-            )  # fmt: skip
-            model = Model.create(card, "cpu")
-            share = _fill(model, tensors)
-            if share >= FITTING:
-                return model
-            best = max(best, share)
-    raise BadModel(
-        f"{where}: its weights fit none of our backbones (the best got {best:.0%} of its tensors). "
-        "Train from scratch, or from a model of the list (napari-discern models)."
-    )
-
-
-def _backbones() -> list[Any]:
-    """Each backbone with its defaults."""
-    return [kind() for kind in get_args(get_args(Backbone)[0])]
-
-
-def _axes(tensor: Mapping[str, Any]) -> tuple[int, int]:
-    """Dimensions and channels of an input, of format 0.4 ("bcyx") and 0.5 (a list of axes)."""
-    axes = tensor.get("axes", "")
-    if isinstance(axes, str):
-        shape = tensor.get("shape")
-        sizes = shape.get("min", []) if isinstance(shape, dict) else shape or []
-        channels = sizes[axes.index("c")] if "c" in axes and len(sizes) == len(axes) else 1
-        return sum(a in "zyx" for a in axes), int(channels)
-    channels = next((len(a.get("channel_names", [1])) for a in axes if a.get("type") == "channel"), 1)
-    return sum(a.get("type") == "space" for a in axes), channels
-
-
-def _tensors(file: Path) -> dict[str, np.ndarray]:
-    """The arrays in a file of weights, by name."""
-    if file.suffix == ".safetensors":
-        from safetensors.numpy import load_file
-
-        return dict(load_file(file))
-    onnx = _import("onnx")
-    program = onnx.load(str(file), load_external_data=False)
-    kept = [t for t in program.graph.initializer if not t.external_data]
-    return {t.name: np.array(onnx.numpy_helper.to_array(t)) for t in kept}
-
-
-def _fill(model: Model, tensors: Mapping[str, np.ndarray]) -> float:
-    """Give the backbone the tensors that end in a name of its own and have its shape; the share that did."""
-    import torch
-
-    own = model.network.backbone.state_dict()
-    by_end: dict[str, np.ndarray] = {}
-    for name, values in tensors.items():
-        parts = name.split(".")
-        for k in range(len(parts)):
-            by_end.setdefault(".".join(parts[k:]), values)
-    fitting = {
-        name: torch.from_numpy(by_end[name].copy())
-        for name, value in own.items()
-        if name in by_end and by_end[name].shape == tuple(value.shape)
-    }
-    model.network.backbone.load_state_dict({**own, **fitting})
-    return len(fitting) / max(1, len(own))
-
-
-def _import(name: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise BadArgument(f"this takes packages that are not installed ({error}): {EXTRA}") from error
-
-
-def _middle(model: Model, sample: Image) -> np.ndarray:
+def _middle(model: Model, sample: Image) -> NDArray[np.float32]:
     """The middle of an image, float32 (1, C, \\*S), sides being multiples of what the network computes on."""
     a = model.card.architecture
     model.check(sample.channels, len(sample.spatial_axes))
@@ -218,7 +95,7 @@ def _middle(model: Model, sample: Image) -> np.ndarray:
     return np.ascontiguousarray(sample.read(box)[None], np.float32)
 
 
-def _linear(card: Card, pixels: np.ndarray) -> np.ndarray:
+def _linear(card: Card, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """The pixels as the graph wants them: linear, without what is in the graph itself."""
     normalise = card.settings.normalise
     if isinstance(normalise, Percentile):
@@ -227,13 +104,9 @@ def _linear(card: Card, pixels: np.ndarray) -> np.ndarray:
     return normalise(Image(pixels[0], axes, name="sample"))(pixels[0])[None]
 
 
-def _outputs(file: Path, image: np.ndarray, card: Card) -> dict[str, np.ndarray]:
-    session = _import("onnxruntime").InferenceSession(str(file), providers=["CPUExecutionProvider"])
+def _outputs(file: Path, image: NDArray[np.float32], card: Card) -> dict[str, NDArray[np.float32]]:
+    session = required("onnxruntime").InferenceSession(str(file), providers=["CPUExecutionProvider"])
     return dict(zip(output_names(card), session.run(None, {"image": image}), strict=True))
-
-
-def _opset(program: Any) -> int:
-    return int(program.model.opset_imports[""])
 
 
 def _readme(card: Card) -> str:
@@ -256,7 +129,7 @@ def _spdx(card: Card, asked: str) -> str:
 
 def _pack(folder: Path, card: Card, authors: Sequence[str], licence: str, opset: int, path: Path) -> None:
     """Describe the files of a folder, and pack them."""
-    spec, v = _import("bioimageio.spec"), _import("bioimageio.spec.model.v0_5")
+    spec, v = required("bioimageio.spec"), required("bioimageio.spec.model.v0_5")
     try:
         with spec.ValidationContext(root=folder, perform_io_checks=True):
             described = v.ModelDescr(
