@@ -174,13 +174,13 @@ def _tiles(job: Job, crew: Crew, resumed: bool) -> Steps[list[TileDone]]:
         if not bank.has(tile)
     ]
     total = plan.count * len(grid)
-    done, failed, too_large = total - len(todo), list[TileDone](), list[TileDone]()
+    done, failed, too_large = total - len(todo), list[TileDone](), list[tuple[str, int]]()
     end = total / (1 - JOIN - FILL - PYRAMID)
     yield Progress("tiles", done, end)
     with closing(crew.each(do_tile, takewhile(lambda _: not too_large, todo))) as results:
         for result in results:
             if result is not None and result.is_too_large:
-                too_large.append(result)
+                too_large.append((result.failure, done))
             elif result is not None:
                 done += 1
                 if result.failure:
@@ -188,7 +188,7 @@ def _tiles(job: Job, crew: Crew, resumed: bool) -> Steps[list[TileDone]]:
                     _note(workplace, f"tile {result.tile} of frame {result.frame} failed: {result.failure}")
             yield Progress("tiles", done, end, {"tiles": done, "of": total})
     if too_large:
-        _give_up(workplace, too_large[0].failure, done, resumed)
+        _give_up(workplace, *too_large[0], resumed)
     return sorted(failed, key=lambda tile: (tile.frame, tile.tile))
 
 
