@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.errors import OutOfMemory
 from napari_discern.gui.layers.colours import colouring, neighbours
@@ -67,7 +68,7 @@ class Found:
         return Recipe.from_dict(dict(merge(self.recipe.model_dump(), changes)), "the sliders")
 
     @cached_property
-    def planes(self) -> np.ndarray:
+    def planes(self) -> NDArray[np.uint32]:
         """The labels of all places as one array a plane, uint32 (P, *lead, *S), ids running on."""
         if len(self.objects) == 1:
             return self.objects[0].planes.copy()  # to be painted on
@@ -116,7 +117,7 @@ class Found:
         return self
 
 
-def checksum(labels: np.ndarray) -> int:
+def checksum(labels: NDArray[np.integer]) -> int:
     """A number that tells label images apart."""
     return zlib.crc32(np.ascontiguousarray(labels).data)
 
