@@ -15,7 +15,7 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,7 +41,9 @@ from napari_discern.batch import (
     Task,
     convert,
     crew_for,
+    estimate_all,
     fitting_tile,
+    label_all,
     label_volume,
     plan,
     sources,
@@ -729,3 +731,113 @@ def test_weights_other_than_those_pinned_are_refused(volume: Path, tmp_path: Pat
     recipe = Recipe.from_dict({**RECIPE, "model": str(tmp_path / "model"), "weights_sha256": "0" * 64}, "test")
     with pytest.raises(BadArgument, match="other weights"):
         Task(recipe, Batch()).job(volume)
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """Has no memory for patches of more pixels than a cube of that side."""
+
+    most: int
+
+    def __call__(self, patch: np.ndarray) -> Any:
+        if patch.size > self.most**3:
+            raise OutOfMemory("take smaller ones with --tile.")
+        return Bright()(patch)
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
+    """Label with tiles of 64 px at first, where there is room for a cube of 34 px with its halo."""
+    Model.create(tiny(ndim=3), "cpu").save(tmp_path / "model")
+    monkeypatch.setattr("napari_discern.batch.task.ModelFinder", lambda recipe: Narrow(34))
+    monkeypatch.setattr("napari_discern.segmentation.recipe.SMALLEST_TILE", {3: 16})
+    wishes = {**RECIPE, "model": str(tmp_path / "model"), "tile": 64}
+    return Task(Recipe.from_dict(wishes, "test"), BATCH)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_where_memory_runs_out_a_volume_is_begun_anew_with_smaller_tiles(
+    task: Task, volume: Path, workers: int
+) -> None:
+    said: list[str] = []
+    task = replace(task, batch=Batch(workers=workers))
+    (done,) = run(label_all(task, [str(volume)]), lambda p: said.append(p.warning))
+    assert done.report is not None
+    assert done.report.objects == TRUTH.max()
+    assert same_partition(labels_of(volume), TRUTH)
+    assert [line for line in said if line] == [f"memory ran out; begun anew with tiles of {n} px." for n in (32, 16)]
+    written = Recipe.from_toml((volume / "labels" / "objects" / "recipe.toml").read_text())
+    assert written == task.recipe.model_copy(update={"tile": 16})
+    assert not (volume / ".napari-discern").exists()
+
+
+def test_a_run_with_smaller_tiles_is_taken_up_by_the_same_words(
+    task: Task, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = label_all(task, [str(volume)])
+    for progress in steps:
+        if progress.values.get("tiles") == 5:
+            break
+    steps.close()
+    calls = Counting()
+    monkeypatch.setattr("napari_discern.batch.task.ModelFinder", lambda recipe: calls)
+    (done,) = run(label_all(replace(task, resume=True), [str(volume)]))
+    assert done.report is not None
+    assert calls.number == done.report.tiles - 5
+    assert same_partition(labels_of(volume), TRUTH)
+
+
+def test_where_memory_runs_out_later_what_is_done_is_kept(volume: Path) -> None:
+    for resume, before in ((False, 20), (True, 0)):
+        with pytest.raises(TileFailed, match=r"after 20 of 24 tiles.*--resume.*--overwrite"):
+            label(volume, finder=Filling(before), resume=resume)
+    calls = Counting()
+    label(volume, finder=calls, resume=True)
+    assert calls.number == 4
+    assert same_partition(labels_of(volume), TRUTH)
+
+
+class Filling:
+    """Has memory for some tiles only."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def __call__(self, patch: np.ndarray) -> Any:
+        if not self.left:
+            raise OutOfMemory("take smaller ones with --tile.")
+        self.left -= 1
+        return Bright()(patch)
+
+
+def test_the_largest_tiles_come_first(volume: Path) -> None:
+    calls: list[int] = []
+    label(volume, finder=lambda patch: calls.append(patch.size) or Bright()(patch))
+    assert calls == sorted(calls, reverse=True)
+
+
+def test_what_does_not_fit_in_the_smallest_tiles_leaves_nothing(
+    task: Task, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_discern.batch.task.ModelFinder", lambda recipe: Narrow(20))
+    (done,) = run(label_all(task, [str(volume)]))
+    assert isinstance(done.result, OutOfMemory)
+    assert volume.name in str(done.result)
+    assert not (volume / ".napari-discern" / "objects").exists()
+
+
+def test_what_it_takes_is_said_of_the_tiles_that_fit(task: Task, volume: Path) -> None:
+    (done,) = run(estimate_all(task, [str(volume)]))
+    assert isinstance(done.result, Estimate)
+    assert done.result.plan.recipe.tile == 16
+
+
+def test_one_volume_does_not_stop_the_others(task: Task, volume: Path, tmp_path: Path) -> None:
+    flat = make(tmp_path / "flat.ome.zarr", bright(TRUTH[20]), "yx")
+    for pipeline, kind in ((estimate_all, Estimate), (label_all, Report)):
+        told: list[Any] = []
+        results = run(pipeline(task, [str(flat), str(volume)]), told.append)
+        assert [type(done.result) for done in results] == [BadArgument, kind]
+        assert [done.source.volume for done in results] == [flat, volume]
+        assert [step for step in told if step in results] == results
+        assert told[-1].fraction == 1

@@ -21,7 +21,7 @@ from napari_discern.backbones import SegResNet
 from napari_discern.cli import console
 from napari_discern.cli import train as training
 from napari_discern.clustering import MeanShift
-from napari_discern.errors import BadFile, TrainingFailed
+from napari_discern.errors import BadFile, OutOfMemory, TrainingFailed
 from napari_discern.evaluation.proposals import NUMBERS
 from napari_discern.image import Image
 from napari_discern.instances import Instances
@@ -449,6 +449,27 @@ class TestSegment:
         monkeypatch.undo()
         assert say("segment", images / "a.tif", "--model", model, "--out", out, "--overwrite")[0] == 0
         assert files(out) == ["a.csv", "a.tif", "recipe.toml"]
+
+    def test_where_memory_runs_out_smaller_tiles_are_taken_and_noted(
+        self, say: Say, images: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        embed = Model.embed
+
+        def narrow(self: Model, patch: np.ndarray) -> Any:
+            if max(patch.shape) > 40:
+                raise OutOfMemory("take smaller tiles")
+            return embed(self, patch)
+
+        monkeypatch.setattr(Model, "embed", narrow)
+        monkeypatch.setattr("napari_discern.segmentation.recipe.SMALLEST_TILE", {2: 16})
+        once, twice = tmp_path / "once", tmp_path / "twice"
+        code, _, err = say("segment", images, "--model", model, "--out", once, "--tile", "64", "--halo", "4")
+        assert code == 0
+        assert "warning: memory ran out; begun anew with tiles of 32 px." in err
+        assert say("segment", images, "--recipe", once / "recipe.toml", "--out", twice)[2].count("memory ran out") == 0
+        assert (once / "recipe.toml").read_bytes() == (twice / "recipe.toml").read_bytes()
+        for name in "abc":
+            assert np.array_equal(tifffile.imread(once / f"{name}.tif"), tifffile.imread(twice / f"{name}.tif"))
 
     def test_debug_shows_where(self, say: Say, images: Path, tmp_path: Path) -> None:
         words = ["segment", images, "--out", tmp_path / "out"]

@@ -10,14 +10,14 @@ import ngio
 import numpy as np
 import pytest
 from napari.layers import Labels, Points
-from stubs import Bright, balls, same_partition
+from stubs import Bright, balls, same_partition, tiny
 
 from napari_discern import io
 from napari_discern.batch import Event, Events, Report
 from napari_discern.gui.batch.panel import seams_layer
 from napari_discern.gui.dock import Dock
 from napari_discern.image import Image
-from napari_discern.model import drop_small
+from napari_discern.model import Model, drop_small
 
 TRUTH = balls((61, 83), (4, 4), 20)
 
@@ -78,6 +78,18 @@ def test_what_is_wrong_stands_in_the_row_of_the_volume(panel: Any, volume: Path,
     wait_for(panel, qtbot, panel.label)
     assert "is 3D" in panel.table.item(0, 1).text()
     assert "objects" in panel.table.item(1, 1).text()
+
+
+def test_an_own_model_is_pinned_and_found_from_anywhere(panel: Any, own: Path, volume: Path) -> None:
+    saved = Model.create(tiny(), "cpu").save(own / "mine")
+    panel.segment.model.reload()
+    panel.segment.model.pick("mine")
+    panel.add([volume])
+    task, inputs, out = panel.task()
+    assert (inputs, out) == ([str(volume)], None)
+    assert task.recipe == panel.segment.recipe()
+    assert (task.recipe.model, task.recipe.weights_sha256) == (str(own / "mine"), saved.card.weights_sha256)
+    assert task.recipe.version
 
 
 def test_an_empty_list_says_what_to_do(panel: Any) -> None:

@@ -21,8 +21,6 @@ class VolumeDone(Progress):
 
     Attributes
     ----------
-    source : Source
-        The volume.
     result : VolumeReport, Estimate or DiscernError
         Of a volume that was labelled, that was tried, or that could not be done.
     """
@@ -37,7 +35,7 @@ class VolumeDone(Progress):
 
 
 def label_all(task: Task, inputs: Sequence[str], out: Path | None = None) -> Steps[list[VolumeDone]]:
-    """Label volumes one after another.
+    """Label volumes one after another, with `VolumeDone` at the end of each; closed, it leaves what is done.
 
     Parameters
     ----------
@@ -45,11 +43,6 @@ def label_all(task: Task, inputs: Sequence[str], out: Path | None = None) -> Ste
         What is to be done with each.
     inputs, out : sequence of str, Path or None
         Which volumes, and where others are converted to; as `sources` takes them.
-
-    Yields
-    ------
-    Progress
-        That of each volume, and `VolumeDone` at its end. Closed, it leaves what is done, for `resume`.
 
     Raises
     ------

@@ -52,20 +52,12 @@ class Task:
     def label(self, source: Source, crew: Crew) -> Steps[VolumeReport]:
         """Label one volume, made from another image first where it is none; see `label_volume`.
 
-        Where memory runs out before much is done it is begun anew with smaller tiles. A run that is gone on with keeps
-        its tiles.
-
-        Parameters
-        ----------
-        source : Source
-            Which volume.
-        crew : Crew
-            Who does the tiles.
+        Where memory runs out before much is done it is begun anew with smaller tiles; an unfinished run keeps its own.
 
         Raises
         ------
-        BadFile, BadArgument, OutputExists, TileFailed
-            As `label_volume`; or if the model does not fit the volume.
+        BadArgument
+            If the model does not fit the volume.
         OutOfMemory
             If even the smallest tiles do not fit.
         """
@@ -73,12 +65,11 @@ class Task:
             yield from convert(source)
         yield Progress("plan", 0, 0)
         planned, _ = self._planned(source.volume)
-        labelling = in_smaller_tiles(
-            lambda recipe: label_volume(self._job(source.volume, self._plan(source.volume, recipe)), crew),
-            planned.recipe,
-            self.card,
-        )
-        return (yield from labelling)[0]
+
+        def labelled(recipe: Recipe) -> Steps[VolumeReport]:
+            return label_volume(self._job(source.volume, self._plan(source.volume, recipe)), crew)
+
+        return (yield from in_smaller_tiles(labelled, planned.recipe, self.card))[0]
 
     def estimate(self, source: Source) -> Estimate:
         """What labelling a volume will take, from two of its tiles; nothing is changed."""

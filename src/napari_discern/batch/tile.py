@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern import io
 from napari_discern.batch.memory import now_and_then
@@ -25,7 +26,7 @@ from napari_discern.tiles import Compared, compare, lay
 class Finder(Protocol):
     """Finds the objects of a normalised patch (C, \\*S): label layers, uint32 (L, \\*S), ids 1..N, and measures."""
 
-    def __call__(self, patch: np.ndarray) -> tuple[np.ndarray, Measures]:
+    def __call__(self, patch: NDArray[np.float32]) -> tuple[NDArray[np.uint32], Measures]:
         """Label layers and measures of a patch, objects of all sizes."""
 
 
@@ -35,7 +36,7 @@ class ModelFinder:
 
     recipe: Recipe
 
-    def __call__(self, patch: np.ndarray) -> tuple[np.ndarray, Measures]:
+    def __call__(self, patch: NDArray[np.float32]) -> tuple[NDArray[np.uint32], Measures]:
         """Label layers and measures of a patch, objects of all sizes."""
         return run(find_in_patch(patch, _model(self.recipe), all_sizes(self.recipe)))
 
@@ -124,7 +125,7 @@ class FillWork:
     ----------
     ids : int64 array
         The id in the volume of each id of the tile; 0 for what is left out.
-    planes : int array
+    planes : int32 array
         The plane of each id of the tile.
     """
 
@@ -132,8 +133,8 @@ class FillWork:
     target: Target
     frame: int
     tile: int
-    ids: np.ndarray
-    planes: np.ndarray
+    ids: NDArray[np.int64]
+    planes: NDArray[np.int32]
 
 
 def fill_tile(work: FillWork) -> int:

@@ -84,8 +84,7 @@ def label_volume(job: Job, crew: Crew) -> Steps[VolumeReport]:
     Raises
     ------
     OutputExists
-        If the label image, or an unfinished run, is there and neither `resume` nor `overwrite` is set; if another run
-        is at work.
+        If the label image, or an unfinished run, is there and may not be replaced or gone on with; if one is at work.
     BadFile
         If the volume cannot be written to, or tiles could not be done.
     OutOfMemory
@@ -102,23 +101,13 @@ def label_volume(job: Job, crew: Crew) -> Steps[VolumeReport]:
         resumed = workplace.begin(job.plan, job.resume, job.overwrite)
         _note(workplace, f"{'resumed' if resumed else 'begun'}: {len(job.plan.grid)} tiles, {job.plan.count} frame(s)")
         yield from _settled(job)
-        failed = yield from _tiles(job, crew, resumed)
-        _refuse_gaps(job, failed)
+        _refuse_gaps(job, (yield from _tiles(job, crew, resumed)))
         give_back()
         frames: list[Joined] = []
         for frame in range(job.plan.count):
             frames.append((yield from _joined_frame(workplace, frame, job.plan, crew)))
             give_back()
-        planes = max(found.planes for found in frames)
-        refuse_finished(workplace, planes, job.overwrite)
-        yield from _filled(workplace, frames, planes, crew)
-        give_back()
-        cut: list[Event] = []
-        finishing = finish(workplace, planes, _objects(job, frames, cut))
-        yield from part_of(finishing, "pyramid", 1 - PYRAMID, PYRAMID, 1)
-        report = _report(job, frames, cut)
-        _note(workplace, report.line)
-        publish(workplace, planes, job.overwrite, _extras(workplace, report))
+        report = yield from _published(job, frames, crew)
         workplace.remove()
     return replace(report, seconds=time.perf_counter() - begun)
 
@@ -166,21 +155,21 @@ def _tiles(job: Job, crew: Crew, resumed: bool) -> Steps[list[TileDone]]:
     workplace, plan = job.workplace, job.plan
     grid = plan.grid
     largest_first = sorted(range(len(grid)), key=lambda tile: -math.prod(sides(grid.region(tile))))
-    banks = [workplace.bank(frame) for frame in range(plan.count)]
     todo = [
         TileWork(workplace, frame, tile, job.finder)
-        for frame, bank in enumerate(banks)
+        for frame in range(plan.count)
+        for bank in [workplace.bank(frame)]
         for tile in largest_first
         if not bank.has(tile)
     ]
     total = plan.count * len(grid)
-    done, failed, too_large = total - len(todo), list[TileDone](), list[TileDone]()
+    done, failed, too_large = total - len(todo), list[TileDone](), list[tuple[str, int]]()
     end = total / (1 - JOIN - FILL - PYRAMID)
     yield Progress("tiles", done, end)
     with closing(crew.each(do_tile, takewhile(lambda _: not too_large, todo))) as results:
         for result in results:
             if result is not None and result.is_too_large:
-                too_large.append(result)
+                too_large.append((result.failure, done))
             elif result is not None:
                 done += 1
                 if result.failure:
@@ -188,22 +177,13 @@ def _tiles(job: Job, crew: Crew, resumed: bool) -> Steps[list[TileDone]]:
                     _note(workplace, f"tile {result.tile} of frame {result.frame} failed: {result.failure}")
             yield Progress("tiles", done, end, {"tiles": done, "of": total})
     if too_large:
-        _give_up(workplace, too_large[0].failure, done, resumed)
+        _give_up(workplace, *too_large[0], resumed)
     return sorted(failed, key=lambda tile: (tile.frame, tile.tile))
 
 
 def _give_up(workplace: Workplace, why: str, done: int, resumed: bool) -> NoReturn:
-    """Stop where memory ran out; a run that was just begun is removed, for another with smaller tiles.
-
-    Raises
-    ------
-    OutOfMemory
-        If it is removed.
-    TileFailed
-        If it stays, since much is done.
-    """
-    plan = workplace.plan
-    total = plan.count * len(plan.grid)
+    """Stop where memory ran out. A run that was just begun is removed, for one with smaller tiles; else it is kept."""
+    total = workplace.plan.count * len(workplace.plan.grid)
     if not resumed and done <= LITTLE * total:
         workplace.remove()
         raise OutOfMemory(f"{workplace.volume}: {why}")
@@ -233,6 +213,21 @@ def _joined_frame(workplace: Workplace, frame: int, plan: Plan, crew: Crew) -> S
     with closing(crew.each(compare_tile, work)) as compared:
         steps = join(workplace.bank(frame), plan.recipe.min_size, compared)
         return (yield from part_of(steps, "join", 1 - JOIN - FILL - PYRAMID + frame * width, width, 1))
+
+
+def _published(job: Job, frames: Sequence[Joined], crew: Crew) -> Steps[VolumeReport]:
+    """Write all tiles, the table, the smaller levels and the report, and move them into the volume."""
+    workplace, planes = job.workplace, max(found.planes for found in frames)
+    refuse_finished(workplace, planes, job.overwrite)
+    yield from _filled(workplace, frames, planes, crew)
+    give_back()
+    cut: list[Event] = []
+    finishing = finish(workplace, planes, _objects(job, frames, cut))
+    yield from part_of(finishing, "pyramid", 1 - PYRAMID, PYRAMID, 1)
+    report = _report(job, frames, cut)
+    _note(workplace, report.line)
+    publish(workplace, planes, job.overwrite, _extras(workplace, report))
+    return report
 
 
 def _filled(workplace: Workplace, frames: Sequence[Joined], planes: int, crew: Crew) -> Steps[None]:

@@ -25,16 +25,10 @@ class Written(Progress):
 
     Attributes
     ----------
-    name : str
-        What they are called in the folder of results.
     labels : Path
         Where they are.
-    objects : int
-        How many there are.
-    seconds : float
-        How long it took.
-    left : int
-        Time points of this image that are still to come.
+    objects, left : int
+        How many there are, and how many time points of this image are still to come.
     """
 
     name: str
@@ -74,7 +68,7 @@ def segment_all(images: Sequence[Image], model: Model, recipe: Recipe) -> Steps[
 
 
 def segment_files(paths: Sequence[Path], folder: ResultFolder) -> Steps[dict[Path, DiscernError]]:
-    """Find the objects of image files, each of their time points by itself, and write them into a folder.
+    """Find the objects of image files, each time point by itself, and write them into a folder; `Written` for each.
 
     Parameters
     ----------
@@ -82,11 +76,6 @@ def segment_files(paths: Sequence[Path], folder: ResultFolder) -> Steps[dict[Pat
         Images; no two of one stem.
     folder : ResultFolder
         Where results go, and the recipe; it names the model.
-
-    Yields
-    ------
-    Progress
-        `Written` where there is something new in the folder. Closed, it leaves what is written.
 
     Returns
     -------

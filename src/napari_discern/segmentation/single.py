@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.clustering import margins
 from napari_discern.errors import BadArgument, BadFile
@@ -26,6 +27,7 @@ from napari_discern.tiles import EXTENTS, Bank, Grid, join
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 Measures: TypeAlias = dict[str, np.ndarray]
+"""Columns of numbers or words by name, a value an object."""
 JOINING = 0.5
 """Time that putting tiles together takes, in tiles; for the bar."""
 
@@ -109,7 +111,7 @@ def embed(image: Image, model: Model, recipe: Recipe) -> Embedded:
     return set_up(model, recipe).embed(patches.read())
 
 
-def measure(embedded: Embedded, layers: np.ndarray) -> Measures:
+def measure(embedded: Embedded, layers: NDArray[np.uint32]) -> Measures:
     """Columns of the objects' table that the model gives: score, spread and gap (see `Margins`), chances of classes.
 
     Parameters
@@ -121,7 +123,7 @@ def measure(embedded: Embedded, layers: np.ndarray) -> Measures:
     return {"score": found.score, "spread": found.spread, "gap": found.gap, **_chances(embedded, layers)}
 
 
-def _chances(embedded: Embedded, layers: np.ndarray) -> Measures:
+def _chances(embedded: Embedded, layers: NDArray[np.uint32]) -> Measures:
     """Of each object the mean probability of each semantic class over its pixels, being an object's at all."""
     if not embedded.classes:
         return {}
@@ -151,7 +153,7 @@ class Patches:
         """Size of the region in pixels."""
         return tuple(b.stop - b.start for b in self.box)
 
-    def read(self, part: Sequence[slice] | None = None) -> np.ndarray:
+    def read(self, part: Sequence[slice] | None = None) -> NDArray[np.float32]:
         """A part of the region, or all of it, float32 (C, *S)."""
         part = part or [slice(0, n) for n in self.shape]
         place = [slice(b.start + p.start, b.start + p.stop) for b, p in zip(self.box, part, strict=True)]
@@ -180,7 +182,9 @@ def _tiled(
         return Instances(joined.labels(), measures=settle_classes(measured))
 
 
-def find_in_patch(patch: np.ndarray, model: Model, recipe: Recipe) -> Steps[tuple[np.ndarray, Measures]]:
+def find_in_patch(
+    patch: NDArray[np.float32], model: Model, recipe: Recipe
+) -> Steps[tuple[NDArray[np.uint32], Measures]]:
     """Label layers of a normalised patch (C, \\*S), uint32 (L, \\*S), and what the embedding says of their objects."""
     yield Progress("embed", 0, 1)
     embedded = model.embed(patch)

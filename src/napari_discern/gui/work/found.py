@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_discern.gui.layers.colours import colouring, neighbours
 from napari_discern.gui.layers.source import LayerSource
@@ -112,6 +113,6 @@ class Found:
         return self
 
 
-def checksum(labels: np.ndarray) -> int:
+def checksum(labels: NDArray[np.integer]) -> int:
     """A number that tells label images apart."""
     return zlib.crc32(np.ascontiguousarray(labels).data)
