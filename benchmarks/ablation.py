@@ -13,10 +13,9 @@ import argparse
 import json
 from pathlib import Path
 
-from napari_discern import io, load_model
-from napari_discern.cli import main as discern
-from napari_discern.evaluation import evaluate_model
-from napari_discern.progress import run
+from common import cells, labelled, learn, reached
+
+from napari_discern import load_model
 
 VARIANTS: dict[str, list[str]] = {
     "as it is": [],
@@ -73,16 +72,10 @@ def main() -> None:
 
 def measured(data: Path, out: Path, minutes: float, name: str, flags: list[str]) -> dict[str, float]:
     """Train a variant and score it."""
-    command = ["train", "--images", str(data / "train/images"), "--labels", str(data / "train/labels"),
-        "--out", str(out), "--minutes", str(minutes), "--overwrite", *flags, *VARIANTS[name]]  # fmt: skip
-    print("napari-discern", *command, flush=True)
-    if code := discern(command):
-        raise SystemExit(code)
+    learn(data / "train", out, minutes, *flags, *VARIANTS[name])
     model = load_model(str(out))
-    pairs = [pair.read() for pair in io.pair(data / "val/images", data / "val/labels")]
-    found, card = run(evaluate_model(model, pairs)).mean, model.card
-    return {"steps": card.training["steps_done"], "minutes": card.training["minutes_done"], "S_50": found["S"]["0.50"],
-        "S_mean": found["S_mean"], "SBD": found["SBD"], "DiC": found["DiC"]}  # fmt: skip
+    done = model.card.training
+    return {"steps": done["steps_done"], "minutes": done["minutes_done"], **reached(model, labelled(data / "val"))}
 
 
 def write(rows: Path) -> None:
@@ -90,8 +83,7 @@ def write(rows: Path) -> None:
     done = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()]
     print("| changed | steps | S(0.5) | mean S(0.5..0.9) | SBD | mean \\|DiC\\| |\n|---|---|---|---|---|---|")
     for row in sorted(done, key=lambda row: -row["S_50"]):
-        figures = " | ".join(f"{row[name]:.3f}" for name in ("S_50", "S_mean", "SBD"))
-        print(f"| {row['name']} | {row['steps']:,} | {figures} | {row['DiC']:.2f} |")
+        print(f"| {row['name']} | {row['steps']:,} | {cells(row, 'S_50', 'S_mean', 'SBD', 'DiC')} |")
 
 
 if __name__ == "__main__":

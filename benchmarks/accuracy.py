@@ -16,37 +16,15 @@ import json
 import time
 from pathlib import Path
 
-from napari_discern import io
-from napari_discern.cli import main as discern
-from napari_discern.synthetic import Cells, Rosette, Scene, Sticks, Translucent, Worms
+from common import SCENES, discern, draw, figures, learn, sides
 
-FLAGS: dict[str, list[str]] = {
-    "dsb2018": [],
-    "sticks": ["--backbone.levels", "5"],  # sticks are long: see far
-    "rosettes": [],
-    "translucent": [],
-    "worms": [],
-    "kinds": [],
-}
-SCENES: dict[str, Scene] = {"sticks": Sticks(), "rosettes": Rosette(), "translucent": Translucent(), "worms": Worms(),
-    "kinds": Cells(elongated=0.5)}  # fmt: skip
-
-
-def draw(scene: Scene, folder: Path) -> Path:
-    """Synthetic pictures on disk, the same ones every time."""
-    for part, seeds in (("train", range(200)), ("val", range(10_000, 10_040))):
-        for seed in seeds:
-            image, truth = scene(seed)
-            io.write_image(folder / part / "images" / f"{seed}.png", image, overwrite=True)
-            io.write_masks(folder / part / "masks" / f"{seed}.npz", truth, overwrite=True)
-            io.write_features(folder / part / "masks" / f"{seed}.csv", truth, overwrite=True)
-    return folder
+FLAGS: dict[str, list[str]] = {"sticks": ["--backbone.levels", "5"]}  # sticks are long: see far
 
 
 def main() -> None:
     """Train, segment, evaluate, and print one line of scores."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=[*FLAGS, "other"])
+    parser.add_argument("name", choices=["dsb2018", *SCENES, "other"])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--out", type=Path, default=Path("accuracy"))
@@ -57,33 +35,23 @@ def main() -> None:
 
 def measured(name: str, data: Path, out: Path, minutes: float, flags: list[str]) -> None:
     """Train on data/train, segment and score data/val."""
-    truth = "labels" if (data / "train" / "labels").is_dir() else "masks"
-    train, val = ([str(data / part / kind) for kind in ("images", truth)] for part in ("train", "val"))
+    images, truth = sides(data / "val")
     start = time.monotonic()
-    run(["train", "--images", train[0], "--labels", train[1], "--val-images", val[0], "--val-labels", val[1],
-         "--out", str(out / "model"), "--minutes", str(minutes), "--overwrite", *flags])  # fmt: skip
+    learn(data / "train", out / "model", minutes, "--val-images", str(images), "--val-labels", str(truth), *flags)
     took = (time.monotonic() - start) / 60
-    run(["segment", val[0], "--model", str(out / "model"), "--out", str(out / "labels"), "--overwrite"])
+    discern("segment", images, "--model", out / "model", "--out", out / "labels", "--overwrite")
     scores = out / "scores.json"
-    run(["evaluate", "--labels", str(out / "labels"), "--truth", val[1], "--json", str(scores), "--overwrite",
-         "--figure", str(out / "worst.png"), "--images", val[0]])  # fmt: skip
+    discern("evaluate", "--labels", out / "labels", "--truth", truth, "--json", scores, "--overwrite",
+            "--figure", out / "worst.png", "--images", images)  # fmt: skip
     said = json.loads(scores.read_text())
-    mean = said["mean"]
-    print(f"{name}: S(0.5) {mean['S']['0.50']:.3f}, mean S(0.5..0.9) {mean['S_mean']:.3f}, "
-          f"SBD {mean['SBD']:.3f}, |DiC| {mean['DiC']:.2f} after {took:.1f} minutes of training")  # fmt: skip
-    shared = mean["sharing"]
+    found = figures(said["mean"])
+    print(f"{name}: S(0.5) {found['S_50']:.3f}, mean S(0.5..0.9) {found['S_mean']:.3f}, "
+          f"SBD {found['SBD']:.3f}, |DiC| {found['DiC']:.2f} after {took:.1f} minutes of training")  # fmt: skip
     if "class_accuracy" in said:
         print(f"{said['class_accuracy']:.3f} of the matched objects are of the right class")
-    print(f"PQ {mean['PQ']:.3f}")
-    print(f"S(0.7) {mean['S']['0.70']:.3f}, mean IoU {shared['mean_iou']:.3f}, overlap pixels recall "
-          f"{shared['overlap_recall']:.3f}, objects missed {shared['object_fnr']:.3f}")  # fmt: skip
-
-
-def run(arguments: list[str]) -> None:
-    """One command; stops the benchmark where it fails."""
-    print("napari-discern", *arguments, flush=True)
-    if code := discern(arguments):
-        raise SystemExit(code)
+    print(f"PQ {found['PQ']:.3f}")
+    print(f"S(0.7) {found['S_70']:.3f}, mean IoU {found['mean_iou']:.3f}, overlap pixels recall "
+          f"{found['overlap_recall']:.3f}, objects missed {found['object_fnr']:.3f}")  # fmt: skip
 
 
 if __name__ == "__main__":

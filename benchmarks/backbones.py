@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from common import cells, figures, labelled
 
-from napari_discern import io, run
+from napari_discern import run
 from napari_discern.backbones import BasicUNet, DynUNet, FlexibleUNet, ResidualUNet, SegResNet
 from napari_discern.evaluation import ROWS, oracle
 from napari_discern.training import Training, train
@@ -40,9 +41,7 @@ def row(name: str, data: Path, minutes: float, answer: Any) -> None:
     """Train, time and score one backbone; sends a row of the table."""
     torch.set_num_threads(2)
     backbone = BACKBONES[name]
-    pairs = {
-        part: [p.read() for p in io.pair(data / part / "images", data / part / "labels")] for part in ("train", "val")
-    }
+    pairs = {part: labelled(data / part) for part in ("train", "val")}
     taken: list[float] = []
 
     def count(progress: Any) -> None:
@@ -54,11 +53,11 @@ def row(name: str, data: Path, minutes: float, answer: Any) -> None:
     pace = np.median(np.diff(taken))
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
     scores = run(oracle(model, pairs["val"]))
-    found, known = scores[ROWS[0]].mean, scores[ROWS[2]].mean
+    found, known = (figures(scores[ROWS[k]].mean) for k in (0, 2))
     size = sum(p.numel() for p in model.network.parameters()) / 1e6
     answer.send(
         f"| {name} | {size:.2f} | {pace:.2f} | {forward_seconds(model):.2f} | {memory:.1f} | "
-        f"{found['S']['0.50']:.3f} | {found['S_mean']:.3f} | {known['S_mean']:.3f} |"
+        f"{cells(found, 'S_50', 'S_mean')} | {cells(known, 'S_mean')} |"
     )
 
 

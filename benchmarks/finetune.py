@@ -18,12 +18,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+from common import labelled, learn, reached
 
 from napari_discern import io, load_model
-from napari_discern.cli import main as discern
-from napari_discern.evaluation import evaluate_model
 from napari_discern.instances import Instances
-from napari_discern.progress import run
 
 SCRATCH = "scratch"
 
@@ -74,16 +72,11 @@ def some(truth: Instances, share: float) -> Instances:
 
 def measured(few: Path, val: Path, base: str, minutes: float, out: Path, flags: list[str]) -> dict[str, float]:
     """Train on some images and score on `val`."""
-    command = ["train", "--images", str(few / "images"), "--labels", str(few / "labels"), "--out", str(out),
-        "--minutes", str(minutes), "--overwrite", *flags]  # fmt: skip
-    command += [] if base == SCRATCH else ["--model", base]
-    command += [] if few.name.endswith("-1") else ["--unlabelled", "unknown"]
-    if code := discern(command):
-        raise SystemExit(code)
+    start = [] if base == SCRATCH else ["--model", base]
+    sparse = [] if few.name.endswith("-1") else ["--unlabelled", "unknown"]
+    learn(few, out, minutes, *flags, *start, *sparse)
     model = load_model(str(out))
-    pairs = [pair.read() for pair in io.pair(val / "images", val / "labels")]
-    found = run(evaluate_model(model, pairs)).mean
-    return {"steps": model.card.training["steps_done"], "S_50": found["S"]["0.50"], "S_mean": found["S_mean"]}
+    return {"steps": model.card.training["steps_done"], **reached(model, labelled(val))}
 
 
 def draw(rows: Path, to: Path) -> None:

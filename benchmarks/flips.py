@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from common import cells, figures, labelled
 
-from napari_discern import io, load_model
+from napari_discern import load_model
 from napari_discern.evaluation import cut_window
 from napari_discern.instances import Instances
 from napari_discern.metrics import mean, score
@@ -35,10 +36,8 @@ def main() -> None:
     known = parser.parse_args()
     model = load_model(known.model, "cpu")
     settings = model.card.settings
-    truth = "labels" if (known.data / "labels").is_dir() else "masks"
     scores, seconds = {n: [] for n in VIEWS}, dict.fromkeys(VIEWS, 0.0)
-    for pair in io.pair(known.data / "images", known.data / truth):
-        image, objects = pair.read()
+    for image, objects in labelled(known.data):
         window = cut_window(image, objects, settings.normalise(image))
         for number in VIEWS:
             begun = time.perf_counter()
@@ -47,9 +46,8 @@ def main() -> None:
             scores[number].append(score(Instances.from_layers(found), window.truth))
     print("| views | S(0.5) | mean S(0.5..0.9) | SBD | seconds |\n|---|---|---|---|---|")
     for number in VIEWS:
-        found = mean(scores[number])
-        figures = " | ".join(f"{v:.3f}" for v in (found["S"]["0.50"], found["S_mean"], found["SBD"]))
-        print(f"| {number} | {figures} | {seconds[number]:.0f} |")
+        found = figures(mean(scores[number]))
+        print(f"| {number} | {cells(found, 'S_50', 'S_mean', 'SBD')} | {seconds[number]:.0f} |")
 
 
 def views(model: Model, patch: np.ndarray, number: int) -> Iterator[Embedded]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from timing import median_seconds
+from common import median_seconds
 
 from napari_discern.losses import Discriminative, Foreground, Seediness, Similarity
 from napari_discern.model import Architecture, Card, Model, pick_precision

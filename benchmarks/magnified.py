@@ -11,9 +11,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from common import cells, figures, labelled
 from skimage.transform import resize
 
-from napari_discern import io, load_model
+from napari_discern import load_model
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.metrics import mean, score
@@ -30,15 +31,15 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     known = parser.parse_args()
     model = load_model(known.model)
-    pairs = [pair.read() for pair in io.pair(known.data / "images", known.data / "labels")[:: known.every]]
+    pairs = labelled(known.data, known.every)
     print("| magnified | as it is: S(0.5) | mean S(0.5..0.9) | told the size: S(0.5) | mean S(0.5..0.9) |")
     print("|---|---|---|---|---|")
     for times in known.times:
         images = magnified(pairs, times)
         recipes = [recipe_for(model, known.model, object_size=s) for s in ("auto", times * model.card.object_size)]
         scores = [[score(run(segment(image, model, recipe)), truth) for image, truth in images] for recipe in recipes]
-        found = [value for each in scores for value in (mean(each)["S"]["0.50"], mean(each)["S_mean"])]
-        print(f"| {times:g} | " + " | ".join(f"{value:.3f}" for value in found) + " |", flush=True)
+        found = [cells(figures(mean(each)), "S_50", "S_mean") for each in scores]
+        print(f"| {times:g} | {' | '.join(found)} |", flush=True)
 
 
 def magnified(pairs: list[tuple[Image, Instances]], times: float) -> list[tuple[Image, Instances]]:

@@ -13,10 +13,10 @@ import argparse
 import time
 from pathlib import Path
 
+from common import labelled, learn, reached, sides
+
 from napari_discern import io, load_model
-from napari_discern.cli import main as discern
 from napari_discern.clustering import MeanShift, Seeds
-from napari_discern.evaluation import evaluate_model
 from napari_discern.model import Model
 from napari_discern.progress import run
 from napari_discern.training import Example, choose, set_aside
@@ -28,12 +28,8 @@ OWN = {"discriminative": "mean-shift", "similarity": "seeds"}
 
 def train(loss: str, data: Path, minutes: float, out: Path, flags: list[str]) -> Model:
     """A model of a loss, with seediness."""
-    command = ["train", "--images", str(data / "train/images"), "--labels", str(data / "train/labels"),
-        "--out", str(out / loss), "--minutes", str(minutes), "--overwrite", "--seeds", "--loss.kind", loss,
-        "--settings.cluster.kind", OWN[loss], *flags]  # fmt: skip
-    print("napari-discern", *command, flush=True)
-    if code := discern(command):
-        raise SystemExit(code)
+    method = ["--seeds", "--loss.kind", loss, "--settings.cluster.kind", OWN[loss]]
+    learn(data / "train", out / loss, minutes, *method, *flags)
     return load_model(str(out / loss))
 
 
@@ -45,7 +41,7 @@ def main() -> None:
     parser.add_argument("--losses", nargs="+", choices=OWN, default=list(OWN))
     parser.add_argument("--out", type=Path, default=Path("methods"))
     known, flags = parser.parse_known_args()
-    pairs = io.pair(known.data / "train/images", known.data / "train/labels")
+    pairs = io.pair(*sides(known.data / "train"))
     aside = [pairs[k].read() for k in set_aside(len(pairs), 0)]
     for loss in known.losses:
         model = train(loss, known.data, known.minutes, known.out, flags)
@@ -61,13 +57,13 @@ def main() -> None:
 
 def report(loss: str, model: Model, data: Path) -> None:
     """One line of scores."""
-    held_out = [pair.read() for pair in io.pair(data / "val/images", data / "val/labels")]
+    held_out = labelled(data / "val")
     begun = time.perf_counter()
-    found, seconds = run(evaluate_model(model, held_out)).mean, time.perf_counter() - begun
-    figures = f"S(0.5) {found['S']['0.50']:.3f}, mean S {found['S_mean']:.3f}, SBD {found['SBD']:.3f}"
+    found, seconds = reached(model, held_out), time.perf_counter() - begun
+    scores = f"S(0.5) {found['S_50']:.3f}, mean S {found['S_mean']:.3f}, SBD {found['SBD']:.3f}"
     steps = model.card.training["steps_done"]
     kind = model.card.settings.cluster.kind
-    print(f"{loss} with {kind}: {figures}, |DiC| {found['DiC']:.2f}; {seconds:.0f} s, {steps} steps", flush=True)
+    print(f"{loss} with {kind}: {scores}, |DiC| {found['DiC']:.2f}; {seconds:.0f} s, {steps} steps", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 
 import PIL.Image
 import PIL.ImageDraw
+from common import cells
 
 from napari_discern.model import zoo
 
@@ -28,10 +29,8 @@ def main() -> None:
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for name, card in cards.items():
         steps, minutes = (total(card.training, what) for what in ("steps_done", "minutes_done"))
-        cells = [f"`{name}`", f"{steps:,.0f}", f"{minutes:.0f}"]
-        cells += [f"{card.scores[score]:.{2 if score == 'DiC' else 3}f}" for score in SCORES]
         size = sum(file.stat().st_size for file in zoo.locate_model(name).iterdir())
-        print(f"| {' | '.join([*cells, f'{size / 1e6:.1f}'])} |")
+        print(f"| `{name}` | {steps:,.0f} | {minutes:.0f} | {cells(card.scores, *SCORES)} | {size / 1e6:.1f} |")
     if known.picture:
         draw(list(cards), known.picture)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from timing import median_seconds
+from common import median_seconds
 
 from napari_discern import Image, load_model, read, run, segment
 from napari_discern.instances import Instances

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from common import figures, labelled
 from literal import literal_mean_shift
 
-from napari_discern import Instances, io, load_model
+from napari_discern import Instances, load_model
 from napari_discern.metrics import mean, score
 from napari_discern.model import drop_small
 
@@ -37,8 +38,7 @@ def main() -> None:
         "MeanShift": settings.cluster,
         "literal loop": lambda embedding, foreground: literal_mean_shift(embedding, foreground, bandwidth, seed),
     }
-    for pair in io.pair(known.data / "images", known.data / "labels"):
-        image, truth = pair.read()
+    for image, truth in labelled(known.data):
         embedded = model.embed(settings.normalise(image)(image.read()))
         embedding = embedded.embedding
         foreground = embedded.foreground(settings.foreground_threshold)
@@ -48,10 +48,10 @@ def main() -> None:
             seconds[name] += time.perf_counter() - start
             found = Instances(drop_small(labels.astype(np.uint32), settings.min_size)[None])
             scores[name].append(score(found, truth))
-    for name, found in scores.items():
-        figures = mean(found)
-        print(f"{name:14} S(0.5) {figures['S']['0.50']:.4f}   mean S {figures['S_mean']:.4f}   {seconds[name]:.1f} s")
-    difference = abs(np.subtract(*(mean(found)["S"]["0.50"] for found in scores.values())))
+    means = {name: figures(mean(found)) for name, found in scores.items()}
+    for name, found in means.items():
+        print(f"{name:14} S(0.5) {found['S_50']:.4f}   mean S {found['S_mean']:.4f}   {seconds[name]:.1f} s")
+    difference = abs(np.subtract(*(found["S_50"] for found in means.values())))
     print(f"difference of S(0.5): {difference:.4f} (at most 0.005)")
 
 

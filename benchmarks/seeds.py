@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 import torch
+from common import median_seconds
 from literal import literal_seeds
 from scipy.spatial import cKDTree
-from timing import median_seconds
 
 from napari_discern.clustering import SeedMap, Seeds
 

@@ -12,8 +12,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from common import figures, labelled
 
-from napari_discern import io, load_model
+from napari_discern import load_model
 from napari_discern.evaluation import Window
 from napari_discern.instances import Instances
 from napari_discern.metrics import mean, score
@@ -48,14 +49,14 @@ def main() -> None:
 
 def seen(folder: Path, settings: Settings) -> list[Window]:
     """The middle of each image of a folder."""
-    pairs = [pair.read() for pair in io.pair(folder / "images", folder / "labels")]
-    return windows([Example(image, truth, settings.normalise(image)) for image, truth in pairs])
+    return windows([Example(image, truth, settings.normalise(image)) for image, truth in labelled(folder)])
 
 
 def reached(held_out: list[tuple[Embedded, Window]], settings: Settings) -> tuple[float, float]:
     """S(0.5) and mean S with some settings."""
-    found = mean([score(Instances.from_layers(find_objects(e, settings)), w.truth) for e, w in held_out])
-    return found["S"]["0.50"], found["S_mean"]
+    scores = [score(Instances.from_layers(find_objects(e, settings)), w.truth) for e, w in held_out]
+    found = figures(mean(scores))
+    return found["S_50"], found["S_mean"]
 
 
 if __name__ == "__main__":

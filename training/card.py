@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
 
-from napari_discern import Image, Instances, io, load_model
-from napari_discern.evaluation import evaluate_model
+from napari_discern import io, load_model
 from napari_discern.model import Model, Settings
 from napari_discern.model.zoo import PICTURE
 from napari_discern.pictures import overlay
@@ -30,6 +30,9 @@ from napari_discern.progress import run
 from napari_discern.segmentation import segment
 from napari_discern.training import Example, choose
 from napari_discern.training.tuning import windows
+
+sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
+from common import labelled, reached
 
 SIDE = 192
 """Pixels along the longer side of the picture."""
@@ -61,12 +64,6 @@ def main() -> None:
         shutil.copyfile(known.notice, known.out / "NOTICE.txt")
 
 
-def labelled(val: Path) -> list[tuple[Image, Instances]]:
-    """The images of a folder with their objects."""
-    truth = "labels" if (val / "labels").is_dir() else "masks"
-    return [pair.read() for pair in io.pair(val / "images", val / truth)]
-
-
 def chosen(model: Model, val: Path) -> Settings:
     """The settings that are best on the images of a folder."""
     normalise, layers = model.card.settings.normalise, model.card.architecture.layers
@@ -78,13 +75,10 @@ def chosen(model: Model, val: Path) -> Settings:
 
 def scores(model: Model, val: Path) -> dict[str, float]:
     """What the model reaches on the images of a folder: means over the images."""
-    found = run(evaluate_model(model, labelled(val))).mean
-    figures = {"S_50": found["S"]["0.50"], "S_mean": found["S_mean"], "SBD": found["SBD"], "DiC": found["DiC"],
-        "PQ": found["PQ"]}  # fmt: skip
-    if model.card.architecture.layers > 1:
-        figures["mean_iou"] = found["sharing"]["mean_iou"]
-    print({name: round(value, 3) for name, value in figures.items()}, flush=True)
-    return {name: round(value, 4) for name, value in figures.items()}
+    found = reached(model, labelled(val))
+    names = ["S_50", "S_mean", "SBD", "DiC", "PQ", *(["mean_iou"] if model.card.architecture.layers > 1 else [])]
+    print({name: round(found[name], 3) for name in names}, flush=True)
+    return {name: round(found[name], 4) for name in names}
 
 
 def draw(model: Model, file: Path, to: Path) -> None:

@@ -6,11 +6,14 @@
 set -eu
 out=$1
 here=$(dirname "$0")
-python "$here/../benchmarks/accuracy.py" rosettes --minutes "${2:-28}" --out "$out" --stride 2
-data="$out/rosettes_data"
-napari-discern train --images "$data/train/images" --labels "$data/train/masks" --val-images "$data/val/images" \
-    --val-labels "$data/val/masks" --out "$out/leaves-trained" --minutes "${3:-30}" --model "$out/rosettes/model" \
-    --finetune_learning_rate 0.002 --overwrite
+data=$out/rosettes
+python "$here/draw.py" rosettes "$data"
+learn() {
+    napari-discern train --images "$data/train/images" --labels "$data/train/masks" --val-images "$data/val/images" \
+        --val-labels "$data/val/masks" --overwrite "$@"
+}
+learn --out "$out/leaves-first" --minutes "${2:-28}" --stride 2
+learn --out "$out/leaves-trained" --minutes "${3:-30}" --model "$out/leaves-first" --finetune_learning_rate 0.002
 python "$here/card.py" "$out/leaves-trained" "$out/leaves" --name leaves --val "$data/val" \
     --licence "CC0 1.0" \
     --data "200 synthetic rosettes (napari_discern.synthetic.Rosette). Reproduced by training/leaves.sh. Scores are of 40 others on which weights and settings were chosen; real plants were only looked at." \
