@@ -143,8 +143,7 @@ def _covered(objects: Instances, ids: np.ndarray) -> np.ndarray:
     """Pixels of these objects, bool."""
     chosen = np.zeros(objects.n + 1, bool)
     chosen[ids] = True
-    covered: np.ndarray = chosen[objects.planes].any(axis=0)
-    return covered
+    return np.asarray(chosen[objects.planes].any(axis=0))
 
 
 def _backdrop(case: Case, view: View) -> np.ndarray:
@@ -160,8 +159,7 @@ def _backdrop(case: Case, view: View) -> np.ndarray:
     region = (view.y, view.x) if view.z is None else (slice(view.z, view.z + 1), view.y, view.x)
     pixels = case.image.read(region)
     flat = pixels if view.z is None else pixels[:, 0]
-    dimmed: np.ndarray = (0.7 * stretch(flat, case.image.is_rgb)).astype(np.uint8)
-    return dimmed
+    return np.asarray((0.7 * stretch(flat, case.image.is_rgb)).astype(np.uint8))
 
 
 def _outlines(planes: np.ndarray, ids: np.ndarray) -> list[tuple[int, np.ndarray]]:
