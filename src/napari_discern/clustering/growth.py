@@ -34,8 +34,7 @@ def similarity(embedding: Any, place: Sequence[int]) -> NDArray[np.float32]:
     """
     values = torch.as_tensor(embedding).float()
     here = _pixel(values, place).reshape(-1, *[1] * (values.ndim - 1))
-    alike: NDArray[np.float32] = (2 * torch.sigmoid(-(values - here).square().sum(0))).cpu().numpy()
-    return alike
+    return np.asarray((2 * torch.sigmoid(-(values - here).square().sum(0))).cpu().numpy())
 
 
 def grow(

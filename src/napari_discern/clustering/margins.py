@@ -106,5 +106,4 @@ def _distances(points: Tensor, owner: Tensor, centres: Tensor, rivals: Tensor) -
 def _mean(values: Tensor, owner: Tensor, number: int) -> NDArray[np.float32]:
     counts = torch.bincount(owner, minlength=number).clamp_min(1)
     total = torch.bincount(owner, weights=values.double(), minlength=number)
-    mean: NDArray[np.float32] = (total / counts).float().cpu().numpy()
-    return mean
+    return np.asarray((total / counts).float().cpu().numpy())

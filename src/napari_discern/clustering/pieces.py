@@ -47,8 +47,7 @@ def join_pieces(labels: NDArray[np.uint32], share: float) -> NDArray[np.uint32]:
     to[piece[larger][order]] = whole[larger][order]
     while (to[to] != to).any():  # each is joined to a larger one, so this ends
         to = to[to]
-    joined: NDArray[np.uint32] = to[labels]
-    return joined
+    return np.asarray(to[labels])
 
 
 def _sides(labels: np.ndarray, number: int) -> sparse.coo_array:

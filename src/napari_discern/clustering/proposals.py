@@ -72,8 +72,7 @@ class Proposals:
     @property
     def places(self) -> NDArray[np.int64]:
         """The pixels of the seeds, int64 (K, axes)."""
-        where: NDArray[np.int64] = self.elements.foreground.nonzero().index_select(0, self.element).cpu().numpy()
-        return where
+        return np.asarray(self.elements.foreground.nonzero().index_select(0, self.element).cpu().numpy())
 
     def masks(self) -> NDArray[np.bool_]:
         """All masks, bool (K, \\*S)."""
@@ -82,8 +81,7 @@ class Proposals:
         masks[proposal, element] = True
         whole = torch.zeros((len(self), *self.elements.foreground.shape), dtype=torch.bool, device=self.tau.device)
         whole[:, self.elements.foreground] = masks
-        found: NDArray[np.bool_] = whole.cpu().numpy()
-        return found
+        return np.asarray(whole.cpu().numpy())
 
     @cached_property
     def members(self) -> tuple[Tensor, Tensor, Tensor]:

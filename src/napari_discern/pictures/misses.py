@@ -159,8 +159,7 @@ def _backdrop(case: Case, view: View) -> np.ndarray:
     region = (view.y, view.x) if view.z is None else (slice(view.z, view.z + 1), view.y, view.x)
     pixels = case.image.read(region)
     flat = pixels if view.z is None else pixels[:, 0]
-    dimmed: np.ndarray = (0.7 * stretch(flat, case.image.is_rgb)).astype(np.uint8)
-    return dimmed
+    return np.asarray((0.7 * stretch(flat, case.image.is_rgb)).astype(np.uint8))
 
 
 def _outlines(planes: np.ndarray, ids: np.ndarray) -> list[tuple[int, np.ndarray]]:

@@ -110,8 +110,7 @@ def _unit(values: np.ndarray) -> np.ndarray:
         return np.zeros_like(values)
     low, high = np.percentile(values[finite], (0.5, 99.7))
     scaled = (np.where(finite, values, low) - low) / max(high - low, 1e-9)
-    clipped: np.ndarray = scaled.clip(0, 1)
-    return clipped
+    return np.asarray(scaled.clip(0, 1))
 
 
 def _flat(image: Image, instances: Instances) -> tuple[np.ndarray, np.ndarray]:
@@ -132,8 +131,7 @@ def outline(plane: NDArray[np.uint32], width: int = 1) -> NDArray[np.bool_]:
     """Pixels of objects that lie within `width` pixels of something else, bool (H, W). The border is nothing."""
     size = 2 * width + 1
     low, high = ndimage.minimum_filter(plane, size, mode="nearest"), ndimage.maximum_filter(plane, size, mode="nearest")
-    edge: NDArray[np.bool_] = (plane > 0) & (low != high)
-    return edge
+    return np.asarray((plane > 0) & (low != high))
 
 
 def colouring(planes: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -47,8 +47,7 @@ class Outline:
         total = np.zeros_like(direction)
         for wave in self.waves[::-1]:
             total = (total + wave) * direction
-        height: np.ndarray = total.real
-        return height
+        return np.asarray(total.real)
 
 
 def random_waves(rng: np.random.Generator, heights: NDArray[np.float64]) -> NDArray[np.complex128]:

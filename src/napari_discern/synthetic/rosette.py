@@ -112,8 +112,7 @@ def _lengths(rng: np.random.Generator, ages: np.ndarray, radius: float) -> np.nd
     lengths = radius * np.interp(ages, [0.0, 0.15, 0.55, 0.8, 1.0], [0.16, 0.35, 0.95, 1.0, 0.8])
     if len(ages) > 4:
         lengths[:2] *= rng.uniform(0.5, 0.8)
-    shortened: np.ndarray = lengths * rng.uniform(0.8, 1.05, len(ages))
-    return shortened
+    return np.asarray(lengths * rng.uniform(0.8, 1.05, len(ages)))
 
 
 def _leaf(

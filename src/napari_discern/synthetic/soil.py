@@ -46,8 +46,7 @@ def _earth(rng: np.random.Generator, size: int) -> np.ndarray:
     clods = rough(rng, (size, size), rng.uniform(6.0, 24.0), octaves=4)
     drift = field(rng, (size, size), 0.6 * size)
     light = np.clip(1.0 + rng.uniform(0.25, 0.7) * clods + 0.2 * drift, 0.2, 2.0)
-    earth: np.ndarray = light[..., None] * tone
-    return earth
+    return np.asarray(light[..., None] * tone)
 
 
 def _turned(rng: np.random.Generator, size: int, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -25,8 +25,7 @@ def _stretch(values: np.ndarray, place: np.ndarray, axis: int) -> np.ndarray:
     part = part * part * (3.0 - 2.0 * part)
     part = part.reshape([-1 if a == axis else 1 for a in range(values.ndim)])
     below = values.take(low, axis)
-    stretched: np.ndarray = below + part * (values.take(low + 1, axis) - below)
-    return stretched
+    return np.asarray(below + part * (values.take(low + 1, axis) - below))
 
 
 def rough(rng: np.random.Generator, shape: tuple[int, ...], coarsest: float, octaves: int = 4) -> NDArray[np.float64]:
@@ -38,8 +37,7 @@ def blur(picture: NDArray[np.float64], sigma: float | tuple[float, ...]) -> NDAr
     """Gaussian blur of `sigma` pixels, over all axes or one value an axis."""
     from scipy import ndimage
 
-    blurred: NDArray[np.float64] = ndimage.gaussian_filter(picture, sigma, truncate=3.0)
-    return blurred
+    return np.asarray(ndimage.gaussian_filter(picture, sigma, truncate=3.0))
 
 
 def add_noise(
@@ -56,13 +54,11 @@ def add_noise(
     """
     shot = 0.0 if np.isinf(photons) else np.maximum(picture, 0.0) / photons
     deviation = np.sqrt(noise * noise + shot)
-    noisy: NDArray[np.float64] = picture + deviation * rng.standard_normal(picture.shape)
-    return noisy
+    return np.asarray(picture + deviation * rng.standard_normal(picture.shape))
 
 
 def digitise(
     picture: NDArray[np.float64], top: int, dtype: type[np.unsignedinteger[Any]]
 ) -> NDArray[np.unsignedinteger[Any]]:
     """Full scale 1 as the whole number `top`; what lies outside is cut off."""
-    digits: NDArray[np.unsignedinteger[Any]] = np.rint(np.clip(picture, 0.0, 1.0) * top).astype(dtype)
-    return digits
+    return np.asarray(np.rint(np.clip(picture, 0.0, 1.0) * top).astype(dtype))

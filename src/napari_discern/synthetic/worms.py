@@ -84,5 +84,4 @@ class Worms(Scene):
         )
         angle = rng.uniform(0, 2 * np.pi) + self.bending / 2 * waves
         points = np.cumsum(STEP * np.stack([np.sin(angle), np.cos(angle)], axis=1), axis=0)
-        placed: np.ndarray = points - points[len(points) // 2] + rng.uniform(0, self.size, 2)
-        return placed
+        return np.asarray(points - points[len(points) // 2] + rng.uniform(0, self.size, 2))
