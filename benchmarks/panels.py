@@ -96,7 +96,7 @@ def slider(viewer: Any, panel: Any) -> None:
     """Move the slider of the bandwidth to and fro."""
     import torch
 
-    from napari_discern.gui.segment.finding import Found
+    from napari_discern.gui.work.found import Found
     from napari_discern.model import Embedded
 
     embedding, labels = blobs()
@@ -109,11 +109,11 @@ def slider(viewer: Any, panel: Any) -> None:
     taken, drawn = [], []
     for k in range(24):
         ready: list[float] = []
-        link = panel.result.events.set_data.connect(lambda _, ready=ready: ready.append(time.perf_counter()))
+        link = panel.shared.result.events.set_data.connect(lambda _, ready=ready: ready.append(time.perf_counter()))
         start = time.perf_counter()
         panel.sliders.sliders["cluster.bandwidth"].setValue(1.0 + 0.05 * (k % 5))
         until(lambda ready=ready: bool(ready))
-        panel.result.events.set_data.disconnect(link)
+        panel.shared.result.events.set_data.disconnect(link)
         taken.append(1000 * (ready[0] - start))
         start = time.perf_counter()
         viewer.window._qt_viewer.canvas.native.repaint() if hasattr(viewer.window, "_qt_viewer") else None

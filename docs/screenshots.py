@@ -76,9 +76,9 @@ def panels(viewer: Any, dock: Dock, known: argparse.Namespace) -> None:
     viewer.layers.selection.active = viewer.layers[0]
     shoot(viewer, known.out / "segment.png")
     dock.tabs.setCurrentIndex(1)
-    dock.explore.colours.setCurrentIndex(1)
+    dock.explore.looking.colours.setCurrentIndex(1)
     shoot(viewer, known.out / "explore.png")
-    dock.explore.colours.setCurrentIndex(0)
+    dock.explore.looking.colours.setCurrentIndex(0)
     dock.tabs.setCurrentIndex(2)
     dock.train.labels.layer = next(layer for layer in viewer.layers if layer.name.endswith("truth"))
     dock.train.start.click()

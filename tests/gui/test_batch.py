@@ -16,7 +16,6 @@ from napari_discern import io
 from napari_discern.batch import Event, Events, Report
 from napari_discern.gui.batch.panel import seams_layer
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.work.session import Session
 from napari_discern.image import Image
 from napari_discern.model import drop_small
 
@@ -52,7 +51,7 @@ def test_volumes_are_labelled_on_disk(panel: Any, viewer: Any, volume: Path, qtb
     panel.add([volume])
     wait_for(panel, qtbot, panel.label)
     found = ngio.open_ome_zarr_container(volume).get_label("objects").get_as_numpy()
-    expected = drop_small(TRUTH, panel.segment.recipe().min_size)  # as the card of the model has it
+    expected = drop_small(TRUTH, panel.recipe().min_size)  # as the card of the model has it
     assert same_partition(found, expected)
     assert f"{expected.max()} objects" in panel.table.item(0, 1).text()
     panel.show_seams.click()
@@ -90,7 +89,7 @@ def test_settings_are_remembered(panel: Any, viewer: Any, volume: Path, qtbot: A
     panel.add([volume])
     panel.form.show(panel.form.read().model_copy(update={"label_name": "cells"}))
     wait_for(panel, qtbot, panel.label)
-    anew = type(panel)(Session.of(viewer), panel.segment)
+    anew = type(panel)(panel.shared, panel.recipe)
     assert anew.form.read().label_name == "cells"
 
 

@@ -82,7 +82,7 @@ def test_results_of_segment_are_coloured_on_request(viewer: Any, qtbot: Any) -> 
     viewer.add_image(discs(1, 64, 5.0)[0][0].read()[0], name="discs")
     with qtbot.waitSignal(panel.session.work.ended, timeout=120_000):
         qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
-    front: Any = panel.result
+    front: Any = panel.shared.result
     ids = list(front.features["index"])
     front.features = front.features.assign(**{"class": ["a", *["b"] * (len(ids) - 1)]})
     panel.classes.tick.setChecked(True)

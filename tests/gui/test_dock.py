@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
 from superqt.sliders import QLabeledSlider
 
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.segment.finding import Found
+from napari_discern.gui.work.found import Found
 from napari_discern.model import Embedded
 from napari_discern.progress import Progress, Steps
 from napari_discern.training import Training
@@ -73,13 +73,13 @@ def test_escape_gives_up_what_waits_for_a_click(viewer: Any, qtbot: Any) -> None
     dock = Dock(viewer)
     qtbot.addWidget(dock)
     layer = viewer.add_labels(np.eye(9, dtype=int))
-    dock.segment.correct.follow(layer)
+    dock.segment.review.follow(layer)
     layer.selected_label = 1
-    dock.segment.correct.buttons["merge"].click()
-    dock.explore.grow.setChecked(True)
+    dock.segment.review.buttons["merge"].click()
+    dock.explore.growing.grow.setChecked(True)
     dock.escape.activated.emit()
     assert layer.mouse_pan
-    assert not dock.explore.grow.isChecked()
+    assert not dock.explore.growing.grow.isChecked()
     dock.release()
 
 
@@ -96,8 +96,8 @@ def test_what_is_checked_is_what_is_taught(viewer: Any, qtbot: Any) -> None:
     dock.segment.show_found(Found.of(wish, wish.recipe, Embedded(points, torch.stack([1 - chance, chance]))))
     viewer.add_image(np.zeros((9, 9)), name="other")
     assert dock.train.labels.layer is truth
-    dock.segment.correct.buttons["all"].click()
-    assert dock.train.labels.layer is dock.segment.result
+    dock.segment.review.buttons["all"].click()
+    assert dock.train.labels.layer is dock.shared.result
     assert dock.train.image.layer is image
     dock.release()
 

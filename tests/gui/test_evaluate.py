@@ -9,8 +9,8 @@ import pytest
 
 from napari_discern.evaluation import oracle, verdict
 from napari_discern.gui.evaluate.panel import FALSE, LAYER, MISSED, EvaluatePanel
-from napari_discern.gui.segment.panel import SegmentPanel
 from napari_discern.gui.work.session import Session
+from napari_discern.gui.work.shared import Shared
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.metrics import score
@@ -33,8 +33,7 @@ def viewer(viewer: Any) -> Any:
 
 @pytest.fixture
 def panel(viewer: Any, qtbot: Any) -> EvaluatePanel:
-    session = Session(viewer)
-    panel = EvaluatePanel(session, SegmentPanel(session))
+    panel = EvaluatePanel(Shared(Session(viewer)))
     qtbot.addWidget(panel)
     panel.found.layer, panel.truth.layer = viewer.layers["found"], viewer.layers["truth"]
     return panel
@@ -83,7 +82,8 @@ def test_layers_that_cannot_be_compared_are_told(panel: EvaluatePanel, viewer: A
 def test_what_holds_a_model_back(panel: EvaluatePanel, viewer: Any, qtbot: Any) -> None:
     image, truth = Cells(size=160, fewest=12, most=16)(5)
     viewer.add_image(image.read()[0], name="cells")
-    panel.segment.image.layer = viewer.layers["cells"]
+    panel.shared.image = viewer.layers["cells"]
+    panel.shared.models.pick("nuclei")
     panel.truth.layer = viewer.add_labels(truth.labels.astype(int), name="cells truth")
     with qtbot.waitSignal(panel.session.work.ended, timeout=120_000):
         panel.why.click()
@@ -96,14 +96,13 @@ def test_what_holds_a_model_back(panel: EvaluatePanel, viewer: Any, qtbot: Any) 
 
 def test_why_asks_for_a_truth_of_the_images_size(panel: EvaluatePanel, viewer: Any) -> None:
     viewer.add_image(np.zeros((64, 64)), name="other")
-    panel.segment.image.layer = viewer.layers["other"]
+    panel.shared.image = viewer.layers["other"]
     panel.why.click()
     assert "same pixels" in panel.message.text
 
 
 def test_two_layers_are_picked_at_first(viewer: Any, qtbot: Any) -> None:
-    session = Session(viewer)
-    panel = EvaluatePanel(session, SegmentPanel(session))
+    panel = EvaluatePanel(Shared(Session(viewer)))
     qtbot.addWidget(panel)
     assert {panel.found.layer.name, panel.truth.layer.name} == {"found", "truth"}
     panel.found.layer = panel.truth.layer

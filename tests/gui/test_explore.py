@@ -15,10 +15,11 @@ from napari.utils.interactions import mouse_wheel_callbacks
 from napari_discern.clustering import SeedMap, margins, similarity
 from napari_discern.gui.dock import Dock
 from napari_discern.gui.explore import proposing as proposing_module
+from napari_discern.gui.explore.known import Known
 from napari_discern.gui.explore.panel import ExplorePanel
 from napari_discern.gui.explore.proposing import Choice
 from napari_discern.gui.layers.planes import Planes
-from napari_discern.gui.segment.finding import Found
+from napari_discern.gui.work.found import Found
 from napari_discern.model import Embedded
 
 pytestmark = pytest.mark.usefixtures("own")
@@ -45,7 +46,7 @@ def dock(viewer: Any) -> Iterator[Dock]:
 
 @pytest.fixture
 def panel(dock: Dock) -> ExplorePanel:
-    assert np.array_equal(dock.segment.result.data > 0, TRUTH > 0)
+    assert np.array_equal(dock.shared.result.data > 0, TRUTH > 0)
     return dock.explore
 
 
@@ -75,28 +76,28 @@ def turn(viewer: Any, delta: float) -> Any:
 
 @pytest.mark.parametrize("way", [1, 2])
 def test_the_embedding_as_colours(panel: ExplorePanel, viewer: Any, way: int) -> None:
-    panel.colours.setCurrentIndex(way)
+    panel.looking.colours.setCurrentIndex(way)
     picture = shown(viewer, "embedding").astype(int)
     means = [picture[TRUTH == k].mean(axis=0) for k in (1, 2, 3)]
     assert min(np.abs(means[a] - means[b]).max() for a, b in ((0, 1), (0, 2), (1, 2))) > 40
-    panel.colours.setCurrentIndex(0)
+    panel.looking.colours.setCurrentIndex(0)
     assert "embedding" not in viewer.layers
 
 
 def test_what_is_like_the_pixel_under_the_cursor(panel: ExplorePanel, viewer: Any) -> None:
     hover(viewer, (5, 25))
     assert "similarity" not in viewer.layers
-    panel.alike.setChecked(True)
+    panel.looking.alike.setChecked(True)
     for place in ((5, 25), (20, 10)):
         hover(viewer, place)
         np.testing.assert_allclose(shown(viewer, "similarity"), similarity(EMBEDDING, place))
-    panel.alike.setChecked(False)
+    panel.looking.alike.setChecked(False)
     assert "similarity" not in viewer.layers
 
 
 def test_where_it_is_ambiguous(panel: ExplorePanel, dock: Dock, viewer: Any) -> None:
-    panel.doubt.setChecked(True)
-    expected = margins(EMBEDDING, dock.segment.result.data.astype(np.uint32)).ambiguity
+    panel.looking.doubt.setChecked(True)
+    expected = margins(EMBEDDING, dock.shared.result.data.astype(np.uint32)).ambiguity
     np.testing.assert_allclose(shown(viewer, "ambiguity"), expected, atol=1e-6)
     assert "Most worth labelling next" in panel.message.text
 
@@ -104,9 +105,9 @@ def test_where_it_is_ambiguous(panel: ExplorePanel, dock: Dock, viewer: Any) -> 
 def test_a_click_grows_an_object_the_wheel_makes_it_larger_and_enter_keeps_it(
     panel: ExplorePanel, dock: Dock, viewer: Any
 ) -> None:
-    result = dock.segment.result
+    result = dock.shared.result
     result.data_setitem(np.nonzero(TRUTH == 2), 0)
-    panel.grow.setChecked(True)
+    panel.growing.grow.setChecked(True)
     click(viewer, (5, 25))
     assert np.array_equal(shown(viewer, "growing") > 0, TRUTH == 2)
     for _ in range(30):
@@ -124,9 +125,9 @@ def test_a_click_grows_an_object_the_wheel_makes_it_larger_and_enter_keeps_it(
 
 def test_a_loop_around_points_lights_up_their_pixels(panel: ExplorePanel, viewer: Any) -> None:
     panel.refresh()
-    places = panel.scatter.places[panel.scatter.owners == panel.scatter.owners[0]]
+    places = panel.looking.scatter.places[panel.looking.scatter.owners == panel.looking.scatter.owners[0]]
     low, high = places.min(axis=0) - 0.5, places.max(axis=0) + 0.5
-    panel.scatter.view.drawn.emit(np.array([low, (low[0], high[1]), high, (high[0], low[1])]))
+    panel.looking.scatter.view.drawn.emit(np.array([low, (low[0], high[1]), high, (high[0], low[1])]))
     lit = shown(viewer, "lasso") > 0
     assert np.array_equal(lit, TRUTH == TRUTH[lit][0])
 
@@ -134,13 +135,13 @@ def test_a_loop_around_points_lights_up_their_pixels(panel: ExplorePanel, viewer
 def test_clicking_an_object_lights_up_its_points(panel: ExplorePanel, dock: Dock, viewer: Any) -> None:
     panel.refresh()
     click(viewer, (20, 10))
-    label = dock.segment.result.data[20, 10]
-    assert len(panel.scatter.bright.data) == (panel.scatter.owners == label).sum() > 0
+    label = dock.shared.result.data[20, 10]
+    assert len(panel.looking.scatter.bright.data) == (panel.looking.scatter.owners == label).sum() > 0
 
 
 def test_seeds_are_points_that_can_be_taken_away_and_set(panel: ExplorePanel, dock: Dock, viewer: Any) -> None:
-    result = dock.segment.result
-    panel.seeds.setChecked(True)
+    result = dock.shared.result
+    panel.growing.seeds.setChecked(True)
     seeds = viewer.layers["seeds"]
     assert len(seeds.data) == 3
     labels = [int(result.data[tuple(p.astype(int))]) for p in seeds.data]
@@ -166,8 +167,8 @@ def test_nothing_is_left_behind(dock: Dock, viewer: Any) -> None:
 def test_without_a_result_there_is_nothing_to_explore(viewer: Any, qtbot: Any) -> None:
     dock = Dock(viewer)
     qtbot.addWidget(dock)
-    dock.explore.colours.setCurrentIndex(1)
-    dock.explore.doubt.setChecked(True)
+    dock.explore.looking.colours.setCurrentIndex(1)
+    dock.explore.looking.doubt.setChecked(True)
     assert len(viewer.layers) == 0
     dock.explore.look.click()
     assert "no image" in dock.explore.message.text
@@ -194,25 +195,25 @@ class TestSharedPixels:
         return dock.explore
 
     def test_the_first_object_on_each_pixel_is_looked_at(self, panel: ExplorePanel, viewer: Any) -> None:
-        panel.alike.setChecked(True)
+        panel.looking.alike.setChecked(True)
         hover(viewer, (10, 8))
         alike = shown(viewer, "similarity")
         assert (alike[self.BOTH[0] > 0] > 0.99).all()
         assert (alike[(self.BOTH[1] > 0) & (self.BOTH[0] == 0)] < 0.5).all()
 
     def test_points_are_coloured_by_the_object_that_has_them_to_itself(self, panel: ExplorePanel) -> None:
-        labels = panel._labels()
+        labels = Known.of(panel.shared).labels
         assert [int((labels == k).sum()) for k in (1, 2)] == [20 * 12, 20 * 14]
 
     def test_nothing_is_changed_and_that_is_said(self, panel: ExplorePanel, dock: Dock, viewer: Any) -> None:
-        before = [layer.data.copy() for layer in Planes.of(dock.segment.result).layers]
-        for box in (panel.grow, panel.seeds):
+        before = [layer.data.copy() for layer in Planes.of(dock.shared.result).layers]
+        for box in (panel.growing.grow, panel.growing.seeds):
             box.setChecked(True)
             click(viewer, (10, 8))
             assert "look at only" in panel.message.text
             assert "seeds" not in viewer.layers
             assert "growing" not in viewer.layers
-        assert all((a == b.data).all() for a, b in zip(before, Planes.of(dock.segment.result).layers, strict=True))
+        assert all((a == b.data).all() for a, b in zip(before, Planes.of(dock.shared.result).layers, strict=True))
 
 
 def proposed(dock: Dock, qtbot: Any) -> Any:
@@ -242,7 +243,7 @@ def test_a_click_shows_the_masks_there_and_the_arrow_keys_the_others(
     bandwidth = dock.segment.wish().recipe.cluster.reach
     monkeypatch.setattr(proposing_module, "REACHES", (1.0, 4.5 / bandwidth))  # the wider mask takes in a neighbour
     proposing = proposed(dock, qtbot)
-    result = dock.segment.result
+    result = dock.shared.result
     click(viewer, (5, 5))
     assert np.array_equal(shown(viewer, "proposal") > 0, TRUTH == 1)
     masks = [proposing.masks.mask(k).tobytes() for k in proposing._over]
@@ -264,15 +265,15 @@ def test_a_click_shows_the_masks_there_and_the_arrow_keys_the_others(
 
 def test_a_proposal_becomes_the_object_that_was_clicked(dock: Dock, viewer: Any, qtbot: Any) -> None:
     proposed(dock, qtbot)
-    result = dock.segment.result
-    corrections = dock.segment.correct.corrections
+    result = dock.shared.result
+    edits = dock.shared.edits
     label = int(result.data[5, 5])
     result.data_setitem(np.nonzero(TRUTH == 1), np.where(np.nonzero(TRUTH == 1)[1] > 6, 0, label))
     click(viewer, (5, 5))
     dock.explore.kept.click()
     assert np.array_equal(result.data == label, TRUTH == 1)
-    assert label in corrections.checked.corrected
-    corrections.undo()
+    assert label in edits.review.corrected
+    edits.undo()
     assert not (result.data[2:12, 7:14] == label).any()
     result.data_setitem(np.nonzero(TRUTH == 2), 0)
     click(viewer, (5, 25))
@@ -283,19 +284,19 @@ def test_a_proposal_becomes_the_object_that_was_clicked(dock: Dock, viewer: Any,
 
 def test_a_locked_object_keeps_its_pixels(dock: Dock, viewer: Any, qtbot: Any) -> None:
     proposing = proposed(dock, qtbot)
-    before = dock.segment.result.data.copy()
-    dock.segment.correct.corrections.toggle({int(before[5, 5])})
+    before = dock.shared.result.data.copy()
+    dock.segment.review.edits.toggle({int(before[5, 5])})
     click(viewer, (5, 5))
     dock.explore.kept.click()
     assert "locked" in proposing.message.text
-    assert np.array_equal(dock.segment.result.data, before)
+    assert np.array_equal(dock.shared.result.data, before)
 
 
 def test_seediness_is_a_layer_where_the_model_has_it(dock: Dock, viewer: Any, qtbot: Any) -> None:
     proposing = dock.explore.proposing
     proposing.goodness.setChecked(True)
     assert "does not say which pixels are good seeds" in proposing.message.text
-    found = dock.segment.found
+    found = dock.shared.found
     chance = torch.rand(2, 3, *TRUTH.shape)
     embedded = replace(found.embedded, seeds=SeedMap((0.5, 0.9), chance))
     dock.segment.show_found(Found.of(found.wish, found.recipe, embedded))

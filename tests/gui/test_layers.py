@@ -12,7 +12,9 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_discern.errors import BadArgument
-from napari_discern.gui.layers.source import Source, guess, read_labels, region_text
+from napari_discern.gui.layers.labels import read_labels
+from napari_discern.gui.layers.look import guess
+from napari_discern.gui.layers.source import LayerSource, region_text
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_a_layer_is_images_for_the_model(
     shape: tuple[int, ...], rgb: bool, ndim: int, channels: int, axes: str, lead: tuple[int, ...]
 ) -> None:
     data = np.random.default_rng(0).integers(0, 99, shape, np.uint8)
-    source = Source.of(Image(data, rgb=rgb), ndim, channels)
+    source = LayerSource.of(Image(data, rgb=rgb), ndim, channels)
     assert (source.axes, source.lead) == (axes, lead)
     place = tuple(n - 1 for n in lead)
     image = source.image(place)
@@ -45,32 +47,32 @@ def test_a_layer_is_images_for_the_model(
 @pytest.mark.parametrize("wrap", [da.from_array, lambda a: zarr.array(a)])
 def test_lazy_arrays_are_read_in_parts(wrap: Any) -> None:
     data = np.arange(4 * 50 * 60, dtype=np.uint16).reshape(4, 50, 60)
-    image = Source.of(Image(wrap(data), multiscale=False), 2).image((2,))
+    image = LayerSource.of(Image(wrap(data), multiscale=False), 2).image((2,))
     np.testing.assert_array_equal(image.read((slice(3, 9), slice(5, 7)))[0], data[2, 3:9, 5:7])
 
 
 def test_of_a_multiscale_layer_the_finest_is_read() -> None:
     fine = np.random.default_rng(0).random((64, 64))
-    image = Source.of(Image([fine, fine[::2, ::2]], multiscale=True), 2).image(())
+    image = LayerSource.of(Image([fine, fine[::2, ::2]], multiscale=True), 2).image(())
     np.testing.assert_array_equal(image.read()[0], fine)
 
 
 def test_spacing_comes_from_the_layer() -> None:
     layer = Image(np.zeros((4, 8, 9)), scale=(5.0, 0.5, 0.25))
-    assert Source.of(layer, 3).image(()).spacing == (5.0, 0.5, 0.25)
-    assert Source.of(layer, 2).image((1,)).spacing == (0.5, 0.25)
+    assert LayerSource.of(layer, 3).image(()).spacing == (5.0, 0.5, 0.25)
+    assert LayerSource.of(layer, 2).image((1,)).spacing == (0.5, 0.25)
 
 
 def test_too_few_dimensions_are_told() -> None:
     with pytest.raises(BadArgument, match="has 2 dimensions, but the model looks at 3D"):
-        Source.of(Image(np.zeros((8, 9)), name="flat"), 3)
+        LayerSource.of(Image(np.zeros((8, 9)), name="flat"), 3)
 
 
 def test_the_place_shown_is_found_in_the_layers_own_pixels() -> None:
     viewer = ViewerModel()
     layer = viewer.add_image(np.zeros((5, 20, 30)), scale=(2.0, 1.0, 1.0), translate=(10.0, 0.0, 0.0))
     viewer.dims.set_point(0, 16.0)
-    assert Source.of(layer, 2).current(viewer) == (3,)
+    assert LayerSource.of(layer, 2).current(viewer) == (3,)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from napari.layers import Labels
 
 from napari_discern.errors import BadArgument
 from napari_discern.gui.dock import Dock
+from napari_discern.gui.layers.labels import read_labels
 from napari_discern.gui.layers.planes import Planes
-from napari_discern.gui.layers.review import Checked
-from napari_discern.gui.layers.source import read_labels
-from napari_discern.gui.segment.finding import Found
+from napari_discern.gui.layers.review import Review
 from napari_discern.gui.train.lesson import from_layers
+from napari_discern.gui.work.found import Found
 from napari_discern.instances import Instances
 from napari_discern.model import Embedded
 
@@ -54,8 +54,8 @@ def dock(viewer: Any) -> Iterator[Dock]:
 
 @pytest.fixture
 def planes(dock: Dock) -> Planes:
-    assert dock.segment.result is not None
-    return Planes.of(dock.segment.result)
+    assert dock.shared.result is not None
+    return Planes.of(dock.shared.result)
 
 
 def masks_of(planes: Planes) -> set[bytes]:
@@ -81,18 +81,18 @@ def test_an_object_is_deleted_from_whatever_plane_and_comes_back(dock: Dock, pla
     before = planes.data
     for label in planes.ids():
         planes.front.selected_label = label
-        dock.segment.correct.buttons["delete"].click()
+        dock.segment.review.buttons["delete"].click()
         assert planes.ids() == {1, 2, 3} - {label}
-        dock.segment.correct.buttons["undo"].click()
+        dock.segment.review.buttons["undo"].click()
         assert np.array_equal(planes.data, before)
 
 
 def test_objects_of_two_planes_are_merged_into_one(dock: Dock, planes: Planes) -> None:
     before = planes.data
     one, other = (next(k for k in planes.ids() if ((before == k).any(axis=0) == mask).all()) for mask in MASKS[:2])
-    dock.segment.correct.corrections.merge(one, other)
+    dock.segment.review.edits.merge(one, other)
     assert masks_of(planes) == {(MASKS[0] | MASKS[1]).tobytes(), MASKS[2].tobytes()}
-    dock.segment.correct.buttons["undo"].click()
+    dock.segment.review.buttons["undo"].click()
     assert np.array_equal(planes.data, before)
 
 
@@ -101,7 +101,7 @@ def test_where_no_plane_has_room_merging_is_refused(dock: Dock, planes: Planes) 
     one, other = (next(k for k in planes.ids() if ((before == k).any(axis=0) == mask).all()) for mask in MASKS[:2])
     planes.find(one)[0].data[22, 30], planes.find(other)[0].data[6, 6] = 7, 8
     with pytest.raises(BadArgument, match="lies between the two"):
-        dock.segment.correct.corrections.merge(one, other)
+        dock.segment.review.edits.merge(one, other)
 
 
 def test_a_slider_fills_the_same_layers(dock: Dock, planes: Planes, viewer: Any, qtbot: Any) -> None:
@@ -114,7 +114,7 @@ def test_a_slider_fills_the_same_layers(dock: Dock, planes: Planes, viewer: Any,
 
 def test_layers_that_were_painted_on_are_kept(dock: Dock, planes: Planes, viewer: Any) -> None:
     planes.layers[1].data_setitem((np.array([0]), np.array([0])), 9)
-    found = dock.segment.found
+    found = dock.shared.found
     assert found is not None
     dock.segment.show_found(found)
     assert len(viewer.layers) == 5
@@ -128,7 +128,7 @@ def test_the_planes_are_read_as_one(planes: Planes) -> None:
 
 
 def test_they_are_a_lesson_together(viewer: Any, planes: Planes) -> None:
-    Checked(frozenset(planes.ids())).note(planes.front)
+    Review(frozenset(planes.ids())).note(planes.front)
     lesson = from_layers(viewer.layers["pair"], planes.front, 2)
     ((_, truth),) = lesson.pairs
     assert truth.coverage.tolist() == [1200 - truth.foreground.sum(), truth.foreground.sum() - 60, 60]
@@ -163,7 +163,7 @@ def test_slices_with_and_without_shared_pixels_stack(viewer: Any, dock: Dock) ->
 
 def test_more_planes_make_more_layers_and_fewer_fewer(dock: Dock, planes: Planes, viewer: Any) -> None:
     """Sliders may bring objects to share pixels, or not to; layers do not pile up."""
-    found, wish = dock.segment.found, dock.segment.wish()
+    found, wish = dock.shared.found, dock.segment.wish()
     assert found is not None
     flat = Found(found.wish, wish.recipe, (Instances(ELEMENTS[:1].copy()),), None)
     count = len(viewer.layers)
@@ -172,7 +172,7 @@ def test_more_planes_make_more_layers_and_fewer_fewer(dock: Dock, planes: Planes
         assert len(viewer.layers) == count - 1
         dock.segment.show_found(found)
         assert len(viewer.layers) == count
-    assert dock.segment.result is planes.front
+    assert dock.shared.result is planes.front
 
 
 def test_a_plane_that_was_removed_is_out_of_the_result(dock: Dock, planes: Planes, viewer: Any) -> None:
@@ -180,8 +180,8 @@ def test_a_plane_that_was_removed_is_out_of_the_result(dock: Dock, planes: Plane
     viewer.layers.remove(planes.layers[1])
     found = read_labels(planes.front, viewer=viewer)
     assert found.n == len(left)
-    dock.segment.correct.buttons["next"].click()
-    assert "Object" in dock.segment.correct.message.text
+    dock.segment.review.buttons["next"].click()
+    assert "Object" in dock.segment.review.message.text
 
 
 def test_layers_are_not_kept_alive() -> None:
@@ -197,10 +197,10 @@ def test_undo_of_a_merge_that_changed_nothing_leaves_the_rest(dock: Dock, viewer
     outer, inner = np.zeros((20, 20), int), np.zeros((20, 20), int)
     outer[2:18, 2:18], inner[5:9, 5:9] = 1, 2
     planes = Planes([viewer.add_labels(outer.copy()), viewer.add_labels(inner)])
-    correct = dock.segment.correct
+    correct = dock.segment.review
     correct.follow(planes.front)
     planes.front.data_setitem((np.array([0]), np.array([0])), 1)
-    correct.corrections.merge(1, 2)
+    correct.edits.merge(1, 2)
     assert planes.ids() == {1}
     correct.buttons["undo"].click()
     assert planes.ids() == {1, 2}
@@ -210,7 +210,7 @@ def test_undo_of_a_merge_that_changed_nothing_leaves_the_rest(dock: Dock, viewer
 def test_a_base_of_one_object_a_pixel_is_refused_for_such_lessons(viewer: Any, planes: Planes, dock: Dock) -> None:
     panel = dock.train
     panel.image.layer, panel.labels.layer = viewer.layers["pair"], planes.front
-    Checked(frozenset(planes.ids())).note(planes.front)
+    Review(frozenset(planes.ids())).note(planes.front)
     panel.base.setCurrentIndex(panel.base.findData("nuclei"))
     panel.add_layers()
     panel.start.click()
@@ -219,9 +219,9 @@ def test_a_base_of_one_object_a_pixel_is_refused_for_such_lessons(viewer: Any, p
 
 
 def test_a_plane_removed_by_hand_does_not_stop_the_next_result(dock: Dock, planes: Planes, viewer: Any) -> None:
-    found = dock.segment.found
+    found = dock.shared.found
     viewer.layers.remove(planes.layers[1])
     flat = Found(found.wish, found.recipe, (Instances(ELEMENTS[:1].copy()),), found.embedded)
     dock.segment.show_found(flat.ready())
-    assert dock.segment.result in viewer.layers
-    assert np.array_equal(dock.segment.result.data > 0, ELEMENTS[0] > 0)
+    assert dock.shared.result in viewer.layers
+    assert np.array_equal(dock.shared.result.data > 0, ELEMENTS[0] > 0)

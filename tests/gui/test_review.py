@@ -15,11 +15,10 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QApplication
 
 from napari_discern.errors import BadArgument
-from napari_discern.gui.layers.edits import Corrections
+from napari_discern.gui.layers.edits import ObjectEdits
 from napari_discern.gui.layers.planes import Planes
-from napari_discern.gui.layers.review import ACCEPTED, CORRECTED, DELETED, Checked
-from napari_discern.gui.layers.source import RECIPE
-from napari_discern.gui.segment.review_buttons import FRAME, KEYS, Correct
+from napari_discern.gui.layers.review import ACCEPTED, CORRECTED, DELETED, RECIPE, Review
+from napari_discern.gui.segment.review_buttons import FRAME, KEYS, ReviewButtons
 from napari_discern.gui.work.session import Session
 
 START = np.array([
@@ -40,19 +39,19 @@ def layer(viewer: Any) -> Any:
 
 
 @pytest.fixture
-def correct(viewer: Any, layer: Any, qtbot: Any) -> Correct:
-    correct = Correct(Session(viewer))
+def correct(viewer: Any, layer: Any, qtbot: Any) -> ReviewButtons:
+    correct = ReviewButtons(Session(viewer))
     qtbot.addWidget(correct)
     correct.follow(layer)
     return correct
 
 
-def work(correct: Correct) -> Corrections:
-    assert correct.corrections is not None
-    return correct.corrections
+def work(correct: ReviewButtons) -> ObjectEdits:
+    assert correct.edits is not None
+    return correct.edits
 
 
-def press(correct: Correct, name: str) -> None:
+def press(correct: ReviewButtons, name: str) -> None:
     correct.buttons[name].click()
 
 
@@ -70,7 +69,7 @@ def drag(layer: Any, start: tuple[float, float], end: tuple[float, float]) -> No
                 next(steps, None)
 
 
-def test_the_most_doubtful_comes_first(correct: Correct, layer: Any) -> None:
+def test_the_most_doubtful_comes_first(correct: ReviewButtons, layer: Any) -> None:
     chosen = []
     for _ in range(4):
         press(correct, "next")
@@ -79,12 +78,12 @@ def test_the_most_doubtful_comes_first(correct: Correct, layer: Any) -> None:
     assert "Object 2, score 0.20" in correct.message.text
 
 
-def test_next_flies_there(correct: Correct, viewer: Any) -> None:
+def test_next_flies_there(correct: ReviewButtons, viewer: Any) -> None:
     press(correct, "next")
     assert np.allclose(viewer.scene.camera.center[-2:], (0.5, 4.5))
 
 
-def test_what_is_accepted_is_locked_and_counted(correct: Correct, layer: Any) -> None:
+def test_what_is_accepted_is_locked_and_counted(correct: ReviewButtons, layer: Any) -> None:
     press(correct, "next")
     press(correct, "accept")
     assert layer.metadata[ACCEPTED] == [2]
@@ -102,7 +101,7 @@ def test_what_is_accepted_is_locked_and_counted(correct: Correct, layer: Any) ->
     assert 2 not in layer.data
 
 
-def test_two_clicks_merge(correct: Correct, layer: Any) -> None:
+def test_two_clicks_merge(correct: ReviewButtons, layer: Any) -> None:
     layer.selected_label = 1
     press(correct, "merge")
     drag(layer, (0, 5), (0, 5))
@@ -112,7 +111,7 @@ def test_two_clicks_merge(correct: Correct, layer: Any) -> None:
     assert np.array_equal(layer.data, START)
 
 
-def test_a_line_splits(correct: Correct, layer: Any) -> None:
+def test_a_line_splits(correct: ReviewButtons, layer: Any) -> None:
     layer.selected_label = 3
     press(correct, "split")
     drag(layer, (2, 1.5), (5, 1.5))
@@ -124,7 +123,7 @@ def test_a_line_splits(correct: Correct, layer: Any) -> None:
     assert np.array_equal(layer.data, START)
 
 
-def test_a_line_beside_the_object_changes_nothing(correct: Correct, layer: Any) -> None:
+def test_a_line_beside_the_object_changes_nothing(correct: ReviewButtons, layer: Any) -> None:
     layer.selected_label = 3
     press(correct, "split")
     drag(layer, (0, 0), (0, 5))
@@ -132,7 +131,7 @@ def test_a_line_beside_the_object_changes_nothing(correct: Correct, layer: Any) 
     assert np.array_equal(layer.data, START)
 
 
-def test_a_click_beside_all_objects_changes_nothing(correct: Correct, layer: Any) -> None:
+def test_a_click_beside_all_objects_changes_nothing(correct: ReviewButtons, layer: Any) -> None:
     layer.selected_label = 1
     press(correct, "merge")
     drag(layer, (2, 3), (2, 3))
@@ -140,7 +139,7 @@ def test_a_click_beside_all_objects_changes_nothing(correct: Correct, layer: Any
     assert np.array_equal(layer.data, START)
 
 
-def test_each_step_is_taken_back_in_turn(correct: Correct, layer: Any) -> None:
+def test_each_step_is_taken_back_in_turn(correct: ReviewButtons, layer: Any) -> None:
     layer.selected_label = 1
     press(correct, "delete")
     layer.selected_label = 3
@@ -155,7 +154,7 @@ def test_each_step_is_taken_back_in_turn(correct: Correct, layer: Any) -> None:
 
 def test_a_volume_is_split_through_all_slices(viewer: Any, qtbot: Any) -> None:
     layer = viewer.add_labels(np.ones((3, 4, 6), int), name="volume")
-    correct = Correct(Session(viewer))
+    correct = ReviewButtons(Session(viewer))
     qtbot.addWidget(correct)
     correct.follow(layer)
     work(correct).split(1, np.array([-1.0, 2.5]), np.array([5.0, 2.5]))
@@ -163,32 +162,32 @@ def test_a_volume_is_split_through_all_slices(viewer: Any, qtbot: Any) -> None:
     assert set(np.unique(layer.data)) == {1, 2}
 
 
-def test_every_step_has_a_key_and_a_tip(correct: Correct, layer: Any) -> None:
+def test_every_step_has_a_key_and_a_tip(correct: ReviewButtons, layer: Any) -> None:
     for name, (key, _, about) in KEYS.items():
         assert about in correct.buttons[name].toolTip()
         assert any(str(bound).replace("+", "-").upper() == key.upper() for bound in layer.keymap), key
 
 
 def test_without_a_result_nothing_can_be_pressed(viewer: Any, qtbot: Any) -> None:
-    correct = Correct(Session(viewer))
+    correct = ReviewButtons(Session(viewer))
     qtbot.addWidget(correct)
     assert not any(button.isEnabled() for button in correct.buttons.values())
 
 
-def test_a_layer_that_is_gone_is_told(correct: Correct, viewer: Any) -> None:
+def test_a_layer_that_is_gone_is_told(correct: ReviewButtons, viewer: Any) -> None:
     viewer.layers.clear()
     press(correct, "next")
     assert "no result to correct" in correct.message.text
 
 
-def test_next_begins_with_the_worst_whatever_napari_has_chosen(correct: Correct, layer: Any) -> None:
+def test_next_begins_with_the_worst_whatever_napari_has_chosen(correct: ReviewButtons, layer: Any) -> None:
     layer.features = pd.DataFrame({"index": [1, 2, 3], "score": [0.5, 0.2, 0.9]})
     assert layer.selected_label == 1
     press(correct, "next")
     assert layer.selected_label == 2
 
 
-def test_what_was_skipped_is_come_back_to_after_the_rest(correct: Correct, layer: Any) -> None:
+def test_what_was_skipped_is_come_back_to_after_the_rest(correct: ReviewButtons, layer: Any) -> None:
     press(correct, "next")
     press(correct, "next")
     press(correct, "accept")  # object 3; 2 was skipped
@@ -199,7 +198,9 @@ def test_what_was_skipped_is_come_back_to_after_the_rest(correct: Correct, layer
     assert "All objects are checked" in correct.message.text
 
 
-def test_next_frames_the_object_and_makes_its_layer_hear_the_keys(correct: Correct, layer: Any, viewer: Any) -> None:
+def test_next_frames_the_object_and_makes_its_layer_hear_the_keys(
+    correct: ReviewButtons, layer: Any, viewer: Any
+) -> None:
     viewer.layers.selection.active = viewer.add_image(np.zeros(START.shape))
     press(correct, "next")
     assert viewer.layers.selection.active is layer
@@ -211,7 +212,7 @@ def test_next_frames_the_object_and_makes_its_layer_hear_the_keys(correct: Corre
     assert corners.min(axis=0)[0] > 1
 
 
-def test_all_that_are_left_are_accepted_at_once(correct: Correct, layer: Any) -> None:
+def test_all_that_are_left_are_accepted_at_once(correct: ReviewButtons, layer: Any) -> None:
     layer.selected_label = 1
     press(correct, "delete")
     press(correct, "all")
@@ -220,7 +221,7 @@ def test_all_that_are_left_are_accepted_at_once(correct: Correct, layer: Any) ->
     assert layer.metadata[ACCEPTED] == []
 
 
-def test_undo_leaves_alone_what_was_painted_since(correct: Correct, layer: Any) -> None:
+def test_undo_leaves_alone_what_was_painted_since(correct: ReviewButtons, layer: Any) -> None:
     layer.selected_label = 3
     press(correct, "split")
     drag(layer, (2, 1.5), (5, 1.5))
@@ -231,7 +232,7 @@ def test_undo_leaves_alone_what_was_painted_since(correct: Correct, layer: Any) 
     assert np.array_equal(layer.data, expected)
 
 
-def test_the_brush_does_not_touch_what_is_accepted(correct: Correct, layer: Any, qtbot: Any) -> None:
+def test_the_brush_does_not_touch_what_is_accepted(correct: ReviewButtons, layer: Any, qtbot: Any) -> None:
     layer.selected_label = 2
     press(correct, "accept")
     layer.selected_label = 9
@@ -249,7 +250,7 @@ def test_the_brush_does_not_touch_what_is_accepted(correct: Correct, layer: Any,
     assert (layer.data[START == 2] == 8).all()
 
 
-def test_the_table_has_a_row_for_each_object_that_is_there(correct: Correct, layer: Any) -> None:
+def test_the_table_has_a_row_for_each_object_that_is_there(correct: ReviewButtons, layer: Any) -> None:
     layer.features = pd.DataFrame({"index": [1, 2, 3], "area": [6, 4, 12], "score": [0.9, 0.2, 0.6]})
     layer.selected_label = 1
     press(correct, "delete")
@@ -263,7 +264,7 @@ def test_the_table_has_a_row_for_each_object_that_is_there(correct: Correct, lay
     assert layer.features.set_index("index")["score"].to_dict() == {1: 0.9, 2: 0.2, 3: 0.6}
 
 
-def test_what_was_corrected_and_deleted_is_noted_and_taken_back(correct: Correct, layer: Any) -> None:
+def test_what_was_corrected_and_deleted_is_noted_and_taken_back(correct: ReviewButtons, layer: Any) -> None:
     work(correct).merge(1, 2)
     layer.selected_label = 3
     press(correct, "delete")
@@ -272,16 +273,16 @@ def test_what_was_corrected_and_deleted_is_noted_and_taken_back(correct: Correct
     assert np.array_equal(np.stack(where), np.stack(np.nonzero(START == 3)))
     press(correct, "undo")
     press(correct, "undo")
-    assert Checked.of(layer) == Checked()
+    assert Review.of(layer) == Review()
 
 
 def test_what_a_person_knows_is_what_was_accepted_corrected_or_added(layer: Any) -> None:
     layer.metadata[RECIPE] = {"objects": 3}
-    Checked(frozenset({1}), frozenset({3})).note(layer)
-    assert Checked.of(layer).known(layer, [1, 2, 3, 4]) == {1, 3, 4}
+    Review(frozenset({1}), frozenset({3})).note(layer)
+    assert Review.of(layer).known(layer, [1, 2, 3, 4]) == {1, 3, 4}
 
 
-def test_an_object_is_given_other_pixels_but_for_those_of_others(correct: Correct, layer: Any) -> None:
+def test_an_object_is_given_other_pixels_but_for_those_of_others(correct: ReviewButtons, layer: Any) -> None:
     wanted = np.zeros(START.shape, bool)
     wanted[1:4, 1:5] = True
     assert work(correct).reshape(1, np.nonzero(wanted)) == 1
@@ -298,7 +299,7 @@ def test_a_split_follows_the_axes_that_are_shown(viewer: Any, qtbot: Any) -> Non
     """With z to the right, a line at one z cuts there."""
     layer = viewer.add_labels(np.ones((8, 4, 6), int), name="volume")
     viewer.dims.order = (1, 2, 0)
-    correct = Correct(Session(viewer))
+    correct = ReviewButtons(Session(viewer))
     qtbot.addWidget(correct)
     correct.follow(layer)
     layer.selected_label = 1
@@ -308,7 +309,7 @@ def test_a_split_follows_the_axes_that_are_shown(viewer: Any, qtbot: Any) -> Non
     assert len(np.unique(layer.data[3:])) == 1
 
 
-def test_waiting_for_a_click_can_be_given_up(correct: Correct, layer: Any) -> None:
+def test_waiting_for_a_click_can_be_given_up(correct: ReviewButtons, layer: Any) -> None:
     layer.selected_label = 1
     press(correct, "merge")
     assert not layer.mouse_pan
@@ -318,16 +319,16 @@ def test_waiting_for_a_click_can_be_given_up(correct: Correct, layer: Any) -> No
     assert np.array_equal(layer.data, START)
 
 
-def test_keys_are_given_back(correct: Correct, layer: Any) -> None:
+def test_keys_are_given_back(correct: ReviewButtons, layer: Any) -> None:
     assert all(key in {str(k) for k in layer.keymap} for key in ("N", "A"))
     heard = len(layer.events.paint.callbacks)
     correct.release()
     assert not any(callable(layer.keymap.get(k)) for k in layer.keymap if str(k) in {"N", "A", "Z", "X"})
     assert len(layer.events.paint.callbacks) == heard - 1
-    assert not any("Correct" in str(callback) for callback in layer.events.set_data.callbacks)
+    assert not any("ReviewButtons" in str(callback) for callback in layer.events.set_data.callbacks)
 
 
-def test_the_frame_lies_where_the_layer_does(correct: Correct, viewer: Any) -> None:
+def test_the_frame_lies_where_the_layer_does(correct: ReviewButtons, viewer: Any) -> None:
     press(correct, "next")
     moved = viewer.add_labels(START.copy(), name="moved", translate=(100, 200), scale=(2, 2))
     moved.features = pd.DataFrame({"index": [1, 2, 3], "score": [0.9, 0.2, 0.6]})
@@ -338,7 +339,7 @@ def test_the_frame_lies_where_the_layer_does(correct: Correct, viewer: Any) -> N
     assert np.allclose(low, np.array([100, 200]) + 2 * np.array([-1.5, 2.5]))
 
 
-def test_redo_does_not_get_round_the_lock(correct: Correct, layer: Any, qtbot: Any) -> None:
+def test_redo_does_not_get_round_the_lock(correct: ReviewButtons, layer: Any, qtbot: Any) -> None:
     layer.data_setitem((np.array([2, 2]), np.array([4, 5])), 2)
     layer.undo()
     layer.selected_label = 2
@@ -351,7 +352,7 @@ def test_redo_does_not_get_round_the_lock(correct: Correct, layer: Any, qtbot: A
 def test_an_accepted_object_does_not_grow_in_another_plane(viewer: Any, qtbot: Any) -> None:
     front, behind = (viewer.add_labels(data) for data in (START.copy(), 0 * START))
     Planes([front, behind])
-    correct = Correct(Session(viewer))
+    correct = ReviewButtons(Session(viewer))
     qtbot.addWidget(correct)
     correct.follow(front)
     front.selected_label = 2
@@ -361,7 +362,7 @@ def test_an_accepted_object_does_not_grow_in_another_plane(viewer: Any, qtbot: A
     assert np.array_equal(front.data, START)
 
 
-def test_what_naparis_undo_brings_back_is_in_the_queue_again(correct: Correct, layer: Any) -> None:
+def test_what_naparis_undo_brings_back_is_in_the_queue_again(correct: ReviewButtons, layer: Any) -> None:
     layer.selected_label = 2
     press(correct, "delete")
     layer.undo()

@@ -20,14 +20,15 @@ from napari_discern.cli import main
 from napari_discern.clustering import Seeds
 from napari_discern.errors import BadArgument, OutOfMemory
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.layers.review import Checked
-from napari_discern.gui.layers.source import AID, RECIPE
+from napari_discern.gui.layers.overlays import OVERLAY
+from napari_discern.gui.layers.review import RECIPE, Review
 from napari_discern.gui.preferences import Preferences, preferences, recall
 from napari_discern.gui.segment import finding
 from napari_discern.gui.segment import panel as panel_module
-from napari_discern.gui.segment.finding import Found
 from napari_discern.gui.segment.panel import SegmentPanel
+from napari_discern.gui.work.found import Found
 from napari_discern.gui.work.session import Session
+from napari_discern.gui.work.shared import Shared
 from napari_discern.image import Image
 from napari_discern.model import Architecture, Card, Model, Settings, zoo
 from napari_discern.progress import Progress, run
@@ -57,7 +58,7 @@ def find(panel: SegmentPanel, qtbot: Any) -> Callable[[], Any]:
     def find() -> Any:
         with qtbot.waitSignal(panel.session.work.ended, timeout=120_000):
             qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
-        return panel.result
+        return panel.shared.result
 
     return find
 
@@ -88,15 +89,15 @@ def test_one_button_finds_the_objects(viewer: Any, panel: SegmentPanel, find: Ca
 def test_the_reason_is_of_the_model_that_is_picked(viewer: Any, panel: SegmentPanel) -> None:
     add(viewer)
     panel.model.pick("overlap")
-    assert "overlap is for objects that are dark on bright" in panel.reason.text()
+    assert "overlap is for objects that are dark on bright" in panel.choosing.reason.text()
     panel.model.pick("nuclei")
-    assert panel.reason.text() == "2D, one channel, bright on dark: nuclei"
+    assert panel.choosing.reason.text() == "2D, one channel, bright on dark: nuclei"
 
 
 def test_the_model_is_guessed_and_the_reason_given(viewer: Any, panel: SegmentPanel) -> None:
     add(viewer)
     assert panel.model.name == "nuclei"
-    assert panel.reason.text() == "2D, one channel, bright on dark: nuclei"
+    assert panel.choosing.reason.text() == "2D, one channel, bright on dark: nuclei"
 
 
 def test_a_model_for_colours_is_guessed_for_colours(viewer: Any, panel: SegmentPanel) -> None:
@@ -109,7 +110,7 @@ def test_a_model_for_dark_objects_is_guessed_for_dark_objects(viewer: Any, panel
     assert panel.model.name == "nuclei"
     dark = add(viewer, IMAGE.read()[0].max() - IMAGE.read()[0], name="dark")
     panel.image.layer = dark
-    assert panel.reason.text() == "2D, one channel, dark on bright: overlap"
+    assert panel.choosing.reason.text() == "2D, one channel, dark on bright: overlap"
     assert panel.model.name == "overlap"
 
 
@@ -123,7 +124,7 @@ def test_a_choice_is_kept_for_images_of_one_look(viewer: Any, panel: SegmentPane
     panel.model.pick("overlap")
     panel.image.layer = dark
     assert panel.model.name == "nuclei"
-    assert "nuclei is for objects that are bright on dark" in panel.reason.text()
+    assert "nuclei is for objects that are bright on dark" in panel.choosing.reason.text()
 
 
 def test_thresholds_move_the_labels_at_once(
@@ -134,16 +135,16 @@ def test_thresholds_move_the_labels_at_once(
     least = int(np.median(np.bincount(before.ravel())[1:]))
     with qtbot.waitSignal(panel.live.idle, timeout=60_000):
         panel.sliders.sliders["min_size"].setValue(least)
-    after = panel.result.data
+    after = panel.shared.result.data
     assert len(viewer.layers) == 2
     assert np.bincount(after.ravel())[1:].min() >= least
     assert after.max() < before.max()
     qtbot.waitUntil(lambda: "to check" in panel.message.text, timeout=10_000)  # measured once the slider rests
-    assert len(panel.result.features) == after.max()
-    assert panel.result.features["score"].notna().all()
+    assert len(panel.shared.result.features) == after.max()
+    assert panel.shared.result.features["score"].notna().all()
     with qtbot.waitSignal(panel.live.idle, timeout=60_000):
         qtbot.mouseClick(panel.reset, Qt.MouseButton.LeftButton)
-    assert np.array_equal(panel.result.data, before)
+    assert np.array_equal(panel.shared.result.data, before)
 
 
 def test_only_the_field_of_view(viewer: Any, panel: SegmentPanel, find: Callable[[], Any]) -> None:
@@ -234,7 +235,7 @@ def test_an_error_is_told_and_the_panel_stays_usable(
 
 
 def test_without_an_image_it_is_said_what_to_do(panel: SegmentPanel, qtbot: Any) -> None:
-    assert "No image is open" in panel.reason.text()
+    assert "No image is open" in panel.choosing.reason.text()
     qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
     assert "no image" in panel.message.text
 
@@ -243,7 +244,7 @@ def test_a_model_for_other_channels_is_refused_with_what_fits(viewer: Any, panel
     panel.model.pick("nuclei")
     panel.model.cards = {"nuclei": panel.model.cards["nuclei"]}
     add(viewer, np.zeros((40, 40, 3), np.uint8), rgb=True)
-    assert "no model for such images" in panel.reason.text()
+    assert "no model for such images" in panel.choosing.reason.text()
     qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
     assert "3 channel" in panel.message.text
 
@@ -281,12 +282,12 @@ def test_the_line_copied_finds_the_same_objects(
     viewer.open(tmp_path / "my cells.tif", plugin="napari")
     panel.sliders.sliders["cluster.bandwidth"].setValue(1.1)
     found = find().data
-    qtbot.mouseClick(panel.command, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.copy.command, Qt.MouseButton.LeftButton)
     words = shlex.split(QApplication.clipboard().text())
     assert words[0] == "napari-discern"
     assert main(words[1:]) == 0
     assert np.array_equal(io.read_instances(tmp_path / "results" / "my cells.tif").labels, found)
-    qtbot.mouseClick(panel.python, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.copy.python, Qt.MouseButton.LeftButton)
     names: dict[str, Any] = {}
     exec(QApplication.clipboard().text(), names)
     assert np.array_equal(names["objects"].labels, found)
@@ -328,11 +329,11 @@ def test_where_objects_are_larger_so_is_the_smallest(viewer: Any, panel: Segment
 def test_a_layer_without_a_file_cannot_be_copied_as_a_command(
     viewer: Any, panel: SegmentPanel, find: Callable[[], Any], qtbot: Any
 ) -> None:
-    qtbot.mouseClick(panel.command, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.copy.command, Qt.MouseButton.LeftButton)
     assert "nothing has been found yet" in panel.message.text
     add(viewer)
     find()
-    qtbot.mouseClick(panel.command, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.copy.command, Qt.MouseButton.LeftButton)
     assert "Save it" in panel.message.text
 
 
@@ -345,9 +346,9 @@ def test_own_models_are_offered_and_broken_ones_named(
     assert panel.model.card.name == "mine"
     asked = iter([str(tmp_path), str(tmp_path / "mine")])
     monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: next(asked))
-    panel.model.activated.emit(panel.model.count() - 1)
+    panel.choosing.model_box.activated.emit(panel.choosing.model_box.count() - 1)
     assert "is not a model folder" in panel.message.text
-    panel.model.activated.emit(panel.model.count() - 1)
+    panel.choosing.model_box.activated.emit(panel.choosing.model_box.count() - 1)
     assert panel.model.card.name == "mine"
 
 
@@ -361,9 +362,9 @@ def test_the_model_used_last_for_such_images_is_chosen_again(
     panel.model.pick("mine")
     find()
     assert recall("2D, one channel, bright on dark") == {"model": "mine"}
-    again = SegmentPanel(panel.session)
-    again.model.setCurrentIndex(-1)
-    again._image_picked(panel.image.layer)
+    again = SegmentPanel(Shared(panel.session))
+    again.model.name = ""
+    again.choosing._image_picked(panel.image.layer)
     assert again.model.name == "mine"
     again.release()
 
@@ -442,22 +443,22 @@ def test_the_image_may_go_while_it_is_being_looked_at(viewer: Any, panel: Segmen
     with qtbot.waitSignal(panel.session.work.ended, timeout=120_000):
         qtbot.mouseClick(panel.find, Qt.MouseButton.LeftButton)
         viewer.layers.remove(layer)
-    assert np.array_equal(panel.result.data, expected())
-    assert tuple(panel.result.translate) == (7, 9)
+    assert np.array_equal(panel.shared.result.data, expected())
+    assert tuple(panel.shared.result.translate) == (7, 9)
 
 
 def test_without_an_image_samples_are_a_click_away(viewer: Any, panel: SegmentPanel, qtbot: Any) -> None:
-    assert panel.samples.isVisibleTo(panel)
-    button = panel.samples.findChildren(QPushButton)[0]
+    assert panel.choosing.samples.isVisibleTo(panel)
+    button = panel.choosing.samples.findChildren(QPushButton)[0]
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert panel.image.layer.name.startswith("cells")
-    assert not panel.samples.isVisibleTo(panel)
+    assert not panel.choosing.samples.isVisibleTo(panel)
 
 
 def test_layers_that_are_selected_together_are_channels(viewer: Any, panel: SegmentPanel) -> None:
     first, second = (viewer.add_image(k + np.zeros((20, 30)), name=str(k)) for k in (1, 2))
     panel.model.cards["two"] = Card(architecture=Architecture(channels=2), name="two")
-    panel.model._fill()
+    panel.model.listed.emit()
     panel.image.layer = first
     panel.model.pick("two")
     viewer.layers.selection = {first}
@@ -472,7 +473,7 @@ def test_an_image_that_is_opened_is_picked_and_an_aid_is_not(viewer: Any, panel:
     add(viewer)
     second = add(viewer, name="second")
     assert panel.image.layer is second
-    viewer.add_image(np.zeros((9, 9)), name="aid", metadata={AID: True})
+    viewer.add_image(np.zeros((9, 9)), name="aid", metadata={OVERLAY: True})
     assert panel.image.layer is second
     assert [panel.image.itemText(k) for k in range(panel.image.count())] == ["cells", "second"]
 
@@ -481,7 +482,7 @@ def test_outlines_at_rest_and_filled_while_a_slider_moves(panel: SegmentPanel, v
     add(viewer)
     layer = find()
     assert layer.contour > 0
-    found = panel.found
+    found = panel.shared.found
     panel.show_found(Found.of(found.wish, found.recipe, found.embedded, measured=False))
     assert layer.contour == 0
     panel.show_found(found)
@@ -509,7 +510,7 @@ def test_a_result_of_another_image_stays_in_sight(panel: SegmentPanel, viewer: A
 def test_a_broken_model_of_ones_own_is_named(viewer: Any, own: Path, qtbot: Any) -> None:
     (own / "broken").mkdir(parents=True)
     (own / "broken" / "card.json").write_text("{")
-    panel = SegmentPanel(Session.of(viewer))
+    panel = SegmentPanel(Shared(Session.of(viewer)))
     qtbot.addWidget(panel)
     assert "'broken' is passed over" in panel.message.text
     assert "nuclei" in panel.model.cards
@@ -526,14 +527,17 @@ def test_of_a_volume_a_model_for_volumes_is_picked(viewer: Any, panel: SegmentPa
 def test_of_a_model_for_planes_it_is_said_that_slices_are_looked_at(viewer: Any, panel: SegmentPanel) -> None:
     add(viewer, np.zeros((8, 30, 30)), name="volume")
     panel.model.pick("nuclei")
-    assert "nuclei, made for 2D, looks at one slice after another; one for volumes is nuclei-3d" in panel.reason.text()
+    assert (
+        "nuclei, made for 2D, looks at one slice after another; one for volumes is nuclei-3d"
+        in panel.choosing.reason.text()
+    )
 
 
 def test_where_there_is_no_model_for_volumes_slices_are_looked_at(viewer: Any, panel: SegmentPanel) -> None:
     panel.model.cards.pop("nuclei-3d")
     add(viewer, np.zeros((8, 30, 30)), name="volume")
-    assert "no model for such images is here" in panel.reason.text()
-    assert "looks at one slice after another" in panel.reason.text()
+    assert "no model for such images is here" in panel.choosing.reason.text()
+    assert "looks at one slice after another" in panel.choosing.reason.text()
 
 
 def test_stopping_is_said_at_once(viewer: Any, panel: SegmentPanel, qtbot: Any) -> None:
@@ -549,16 +553,16 @@ def test_a_look_set_by_hand_stays(panel: SegmentPanel, viewer: Any, find: Any) -
     add(viewer)
     layer = find()
     layer.contour, layer.opacity = 0, 0.3
-    panel.show_found(panel.found)
+    panel.show_found(panel.shared.found)
     assert (layer.contour, layer.opacity) == (0, 0.3)
 
 
 def test_notes_of_other_objects_are_forgotten(panel: SegmentPanel, viewer: Any, find: Any) -> None:
     add(viewer)
     layer = find()
-    Checked(corrected=frozenset({1})).note(layer)  # as after a merge taken back with napari's own undo
-    panel.show_found(panel.found)
-    assert Checked.of(layer) == Checked()
+    Review(corrected=frozenset({1})).note(layer)  # as after a merge taken back with napari's own undo
+    panel.show_found(panel.shared.found)
+    assert Review.of(layer) == Review()
 
 
 def test_a_slider_moved_just_before_the_panel_goes_shows_nothing(

@@ -15,8 +15,8 @@ from stubs import balls
 from napari_discern import io
 from napari_discern.errors import BadArgument, BadFile, OutOfMemory
 from napari_discern.gui.dock import Dock
-from napari_discern.gui.layers.review import Checked
-from napari_discern.gui.layers.source import RECIPE, read_labels
+from napari_discern.gui.layers.labels import read_labels
+from napari_discern.gui.layers.review import RECIPE, Review
 from napari_discern.gui.preferences import Preferences
 from napari_discern.gui.train import fine_tuning as teaching
 from napari_discern.gui.train import panel as panel_module
@@ -87,7 +87,7 @@ def test_what_is_labelled_makes_a_model_that_is_offered_and_used(
     assert read_card(own / taught.name).architecture.embedding == 4
     assert dock.segment.model.name == taught.name
     assert taught.name in panel.message.text
-    qtbot.waitUntil(lambda: not dock.session.work.busy and dock.segment.result is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: not dock.session.work.busy and dock.shared.result is not None, timeout=60_000)
     assert "preview" not in viewer.layers
 
 
@@ -373,9 +373,9 @@ def test_the_old_model_can_be_used_again(dock: Dock, panel: TrainPanel, qtbot: A
     panel.base.setCurrentIndex(panel.base.findData(first.name))
     teach(panel, qtbot)
     qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
-    with qtbot.waitSignal(dock.segment.shown, timeout=60_000):
+    with qtbot.waitSignal(dock.shared.shown, timeout=60_000):
         qtbot.mouseClick(panel.undo, Qt.MouseButton.LeftButton)
-    assert dock.segment.found.recipe.model == first.name
+    assert dock.shared.found.recipe.model == first.name
 
 
 def test_images_set_aside_survive_the_disk() -> None:
@@ -505,7 +505,7 @@ class TestOfAResult:
         gone = np.nonzero(TRUTH == 4)
         found.data[gone] = 0
         found.data[:2, :2] = 99  # added
-        Checked(frozenset({1}), frozenset({2}), (gone,)).note(found)
+        Review(frozenset({1}), frozenset({2}), (gone,)).note(found)
         ((_, truth),) = from_layers(viewer.layers["discs"], found, 2).pairs
         kept = np.isin(found.data, [1, 2, 99])
         assert truth.n == 3
@@ -523,7 +523,7 @@ class TestOfAResult:
         panel = dock.train
         panel.image.layer, panel.labels.layer = viewer.layers["discs"], found
         for ids in ({1, 2}, {1, 2, 3}):
-            Checked(frozenset(ids)).note(found)
+            Review(frozenset(ids)).note(found)
             for tab in (0, 2):
                 dock.tabs.setCurrentIndex(tab)
             assert [lesson.objects for lesson in panel.lessons.lessons] == [len(ids)]
@@ -594,7 +594,7 @@ def test_a_new_model_is_tried_on_the_image_of_the_lesson(
     panel.image.layer, panel.labels.layer = viewer.layers["discs"], viewer.layers["truth"]
     teach(panel, qtbot)
     qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
-    assert dock.segment.found.wish.source.layer is viewer.layers["discs"]
+    assert dock.shared.found.wish.source.layer is viewer.layers["discs"]
 
 
 def test_what_was_painted_since_is_learnt_the_next_time(dock: Dock, panel: TrainPanel, viewer: Any, qtbot: Any) -> None:
@@ -652,6 +652,6 @@ def test_the_worst_is_only_to_look_at(dock: Dock, panel: TrainPanel, viewer: Any
 def test_what_was_deleted_and_brought_back_is_no_background(viewer: Any) -> None:
     layer = viewer.layers["truth"]
     layer.metadata[RECIPE] = {"objects": int(TRUTH.max())}
-    Checked(frozenset({1}), deleted=(np.nonzero(TRUTH == 4),)).note(layer)  # and 4 is there
+    Review(frozenset({1}), deleted=(np.nonzero(TRUTH == 4),)).note(layer)  # and 4 is there
     ((_, truth),) = from_layers(viewer.layers["discs"], layer, 2).pairs
     assert np.array_equal(truth.known, TRUTH == 1)

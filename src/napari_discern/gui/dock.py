@@ -12,9 +12,9 @@ from napari_discern.gui.batch.panel import BatchPanel
 from napari_discern.gui.evaluate.panel import EvaluatePanel
 from napari_discern.gui.explore.panel import ExplorePanel
 from napari_discern.gui.segment.panel import SegmentPanel
-from napari_discern.gui.train.fine_tuning import Taught
 from napari_discern.gui.train.panel import TrainPanel
 from napari_discern.gui.work.session import Session
+from napari_discern.gui.work.shared import Shared
 from napari_discern.training import autosave as rescue
 
 if TYPE_CHECKING:
@@ -29,23 +29,20 @@ class Dock(QWidget):
         super().__init__(parent)
         self._released = False
         self.session = Session.of(napari_viewer)
-        self.segment = SegmentPanel(self.session)
+        self.shared = Shared(self.session)
+        self.segment = SegmentPanel(self.shared)
+        self.explore = ExplorePanel(self.shared, self.segment.run_in_view)
+        self.train = TrainPanel(self.session, self.shared.models)
+        self.evaluate, self.batch = EvaluatePanel(self.shared), BatchPanel(self.shared, self.segment.recipe)
         self.tabs = QTabWidget()
-        self.explore = ExplorePanel(self.session, self.segment)
-        self.train = TrainPanel(self.session, self.segment.model)
-        self.tabs.addTab(_Scrolling(self.segment), "Segment")
-        self.tabs.addTab(_Scrolling(self.explore), "Explore")
-        self.tabs.addTab(_Scrolling(self.train), "Train")
-        self.evaluate = EvaluatePanel(self.session, self.segment)
-        self.tabs.addTab(_Scrolling(self.evaluate), "Evaluate")
-        self.batch = BatchPanel(self.session, self.segment)
-        self.tabs.addTab(_Scrolling(self.batch), "Batch")
+        for panel, title in zip(self._panels, ("Segment", "Explore", "Train", "Evaluate", "Batch"), strict=True):
+            self.tabs.addTab(_Scrolling(panel), title)
         self._mark_left()
         self.session.work.ended.connect(self._mark_left)
         self.train.offer.forgotten.connect(self._mark_left)
-        self.segment.correct.noted.connect(self._teach)
-        self.train.taught.connect(self._apply)
-        self.train.undone.connect(self._apply)
+        self.segment.review.noted.connect(self._teach)
+        for other_model in (self.train.taught, self.train.undone):
+            other_model.connect(lambda: self.segment.run_on(self.train.image.layer))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.tabs)
@@ -54,16 +51,20 @@ class Dock(QWidget):
         self.escape.setContext(Qt.ShortcutContext.WindowShortcut)
         self.escape.activated.connect(self.cancel)
 
+    @property
+    def _panels(self) -> tuple[SegmentPanel, ExplorePanel, TrainPanel, EvaluatePanel, BatchPanel]:
+        return self.segment, self.explore, self.train, self.evaluate, self.batch
+
     def sizeHint(self) -> QSize:
         """Narrow, so that the image keeps its room."""
         return QSize(380, 700)
 
     def _teach(self, checked: Labels) -> None:
         """What a person has said something of is what is to be learnt."""
-        found = self.segment.found
-        if found is not None and checked is self.segment.result and checked in self.session.viewer.layers:
+        found = self.shared.found
+        if found is not None and checked is self.shared.result and checked in self.train.labels.layers:
             self.train.labels.layer = checked
-            if found.wish.source.layer in self.session.viewer.layers:
+            if found.wish.source.layer in self.train.image.layers:
                 self.train.image.layer = found.wish.source.layer
 
     def _mark_left(self, _: object = None) -> None:
@@ -74,7 +75,7 @@ class Dock(QWidget):
     def cancel(self) -> None:
         """Stop what runs, and wait no longer for a click."""
         self.session.work.stop()
-        self.segment.correct.cancel()
+        self.segment.review.cancel()
         self.explore.cancel()
 
     def event(self, event: QEvent) -> bool:
@@ -82,16 +83,6 @@ class Dock(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.release()
         return bool(super().event(event))
-
-    def _apply(self, _: Taught | None = None) -> None:
-        """Use another model at once on the image that is picked in Train."""
-        model = self.segment.model.name
-        if self.train.image.layer is not None:
-            self.segment.image.layer = self.train.image.layer  # which may pick another model
-        if model:
-            self.segment.model.pick(model)
-        if self.segment.image.layer is not None:
-            self.segment.run()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Watch the viewer's window, so that it is not closed while something runs."""
@@ -104,11 +95,8 @@ class Dock(QWidget):
         if self._released:
             return
         self._released = True
-        self.segment.release()
-        self.explore.release()
-        self.train.release()
-        self.evaluate.release()
-        self.batch.release()
+        for panel in self._panels:
+            panel.release()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Let go of the viewer before the window does."""

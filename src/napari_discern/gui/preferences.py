@@ -6,6 +6,7 @@ import json
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from napari_discern.errors import BadFile
@@ -48,23 +49,24 @@ def preferences() -> Preferences:
 
 def recall(kind: str) -> dict[str, Any]:
     """What was chosen last for images of a kind ("2D, one channel, bright on dark"); empty where nothing was."""
-    try:
-        found = json.loads(_file().read_text(encoding="utf-8")).get(kind)
-    except (OSError, ValueError, AttributeError):
-        return {}
+    found = _everything().get(kind)
     return found if isinstance(found, dict) else {}
 
 
 def remember(kind: str, **choices: Any) -> None:
     """Keep what was chosen for images of a kind. Where it cannot be written it is not, and nothing else happens."""
-    try:
-        everything = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        everything = {}
-    everything[kind] = {**recall(kind), **choices}
+    everything = {**_everything(), kind: {**recall(kind), **choices}}
     with suppress(BadFile), atomic(_file(), overwrite=True) as temporary:
         temporary.write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
 
 
-def _file() -> Any:
+def _everything() -> dict[str, Any]:
+    try:
+        found = json.loads(_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _file() -> Path:
     return zoo.own_models().parent / "remembered.json"

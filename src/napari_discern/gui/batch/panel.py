@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,12 +32,12 @@ from napari_discern.batch import Batch, Report, Source, Task, crew_for, sources
 from napari_discern.errors import BadArgument, BadFile, DiscernError
 from napari_discern.gui.layers.source import fly_to
 from napari_discern.gui.preferences import recall, remember
-from napari_discern.gui.segment.panel import SegmentPanel
 from napari_discern.gui.widgets.form import Form
 from napari_discern.gui.work.runner import Runner
-from napari_discern.gui.work.session import Session
+from napari_discern.gui.work.shared import Shared
 from napari_discern.lazy import LazyModule
 from napari_discern.progress import Progress, Steps, part_of
+from napari_discern.segmentation import Recipe
 
 if TYPE_CHECKING:
     import ngio
@@ -63,15 +64,21 @@ class Outcome:
 class BatchPanel(QWidget):
     """Pick volumes, see what they will take, label them, look at what happened at the seams.
 
+    Parameters
+    ----------
+    shared : Shared
+    recipe : callable
+        What the controls of Segment ask for.
+
     Attributes
     ----------
     outcomes : list of Outcome
         Of the last run, a row each.
     """
 
-    def __init__(self, session: Session, segment: SegmentPanel, parent: QWidget | None = None) -> None:
+    def __init__(self, shared: Shared, recipe: Callable[[], Recipe], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.session, self.segment = session, segment
+        self.shared, self.session, self.recipe = shared, shared.session, recipe
         self.volumes = QListWidget(selectionMode=QListWidget.SelectionMode.ExtendedSelection)
         self.folder, self.files, self.clear = (
             QPushButton("Add &volume…"),
@@ -85,7 +92,7 @@ class BatchPanel(QWidget):
             QPushButton("&Label all"),
             QPushButton("Stop"),
         )
-        self.runner = Runner(session.work, "Batch", self.label, self.stop)
+        self.runner = Runner(self.session.work, "Batch", self.label, self.stop)
         self.message = self.runner.message
         self.table, self.show_seams = QTableWidget(0, 2), QPushButton("Show labels and &seams")
         self.outcomes: list[Outcome] = []
@@ -111,11 +118,11 @@ class BatchPanel(QWidget):
         inputs = [self.volumes.item(row).text() for row in range(self.volumes.count())]
         if not inputs:
             raise BadArgument("no volume is listed. Add the folder of an OME-Zarr image, or files to be converted.")
-        card = self.segment.model.card
+        card = self.shared.models.card
         if card is None:
             raise BadArgument("no model is picked. Pick one in Segment.")
         batch, made = self.form.read(), {"weights_sha256": card.weights_sha256, "version": __version__}
-        recipe = self.segment.recipe().model_copy(update=made)
+        recipe = self.recipe().model_copy(update=made)
         remember(KIND, **batch.model_dump(mode="json"))
         return inputs, self.out, Task(recipe, batch, self.resume.isChecked(), self.overwrite.isChecked())
 

@@ -6,26 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_discern.errors import BadArgument
 from napari_discern.evaluation import oracle, verdict
-from napari_discern.gui.layers.source import AID, Source, fly_to, read_labels, selected_with
-from napari_discern.gui.segment.panel import SegmentPanel
+from napari_discern.gui.layers.labels import read_labels
+from napari_discern.gui.layers.overlays import Overlays
+from napari_discern.gui.layers.source import LayerSource, fly_to, selected_with
 from napari_discern.gui.widgets.bars import Bars
 from napari_discern.gui.widgets.choices import LayerBox
+from napari_discern.gui.widgets.layout import button, stack, tipped
+from napari_discern.gui.widgets.table import Table
 from napari_discern.gui.work.runner import Runner
-from napari_discern.gui.work.session import Session
+from napari_discern.gui.work.shared import Shared
 from napari_discern.image import Image
 from napari_discern.instances import Instances
 from napari_discern.metrics import Report, Score, matching, score
@@ -52,23 +45,34 @@ HELP = {
 class EvaluatePanel(QWidget):
     """Two Labels layers in, scores and mistakes out; and what holds a model back."""
 
-    def __init__(self, session: Session, segment: SegmentPanel, parent: QWidget | None = None) -> None:
+    def __init__(self, shared: Shared, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.session, self.segment = session, segment
-        self.why, self.stop, self.bars = QPushButton("&Why is it wrong?"), QPushButton("Stop"), Bars()
-        self.found, self.truth = (LayerBox(session.viewer, Labels, self) for _ in range(2))
-        self.button, self.runner = QPushButton("&Score"), Runner(session.work, "Why is it wrong?", self.why, self.stop)
+        self.shared, self.session, viewer = shared, shared.session, shared.session.viewer
+        self.found = tipped(LayerBox(viewer, Labels, self), "The Labels layer to score.")
+        self.truth = tipped(LayerBox(viewer, Labels, self), "The Labels layer that is right.")
+        self.button = button(
+            "&Score", "Score the two, and outline missed (orange) and false (purple) objects on a layer.", self.run
+        )
+        self.why = button(
+            "&Why is it wrong?",
+            "Mean S of the model of Segment as it is, and with the truth in place of one of its parts.",
+            self.ask,
+        )
+        self.stop = button("Stop", "Stop looking (Esc).")
+        self.runner = Runner(self.session.work, "Why is it wrong?", self.why, self.stop)
         self.message = self.runner.message
-        self.scores, self.mistakes = QTableWidget(0, 2), QTableWidget(0, 3)
+        self.bars = tipped(Bars(), "Found or true foreground, found or true centres: the mean S of each.")
+        self.scores = Table("score", "value")
+        self.scores.setMaximumHeight(230)
+        self.mistakes = tipped(Table("mistake", "label", "place"), "Double click, or Enter, flies there.")
         self.places: list[np.ndarray] = []
-        self._lay_out()
-        self.found.picked.connect(lambda _: self._keep_apart())
-        self.segment.shown.connect(self._pick_result)
+        layers = [("&Found", self.found), ("&True", self.truth)]
+        stack(self, layers, self.button, self.runner, self.bars, self.scores, QLabel("Mistakes"), self.mistakes)
+        self.found.picked.connect(self._keep_apart)
+        shared.shown.connect(self._pick_result)
         self._keep_apart()
-        self.button.clicked.connect(self.run)
-        self.why.clicked.connect(self.ask)
-        self.mistakes.cellDoubleClicked.connect(lambda row, _: self.fly(row))
-        self.mistakes.cellActivated.connect(lambda row, _: self.fly(row))
+        for chosen in (self.mistakes.cellDoubleClicked, self.mistakes.cellActivated):
+            chosen.connect(lambda row, _: self.fly(row))
 
     def run(self) -> None:
         """Score the layers that are picked."""
@@ -99,17 +103,14 @@ class EvaluatePanel(QWidget):
 
     def _pick_result(self) -> None:
         """What was found last is what is to be scored."""
-        if self.segment.result in self.session.viewer.layers:
-            self.found.layer = self.segment.result
+        if self.shared.result in self.found.layers:
+            self.found.layer = self.shared.result
             self._keep_apart()
 
     def _keep_apart(self) -> None:
         """Where both boxes show one layer, let the other show another."""
-        others = [
-            layer for layer in self.session.viewer.layers if type(layer) is Labels and not layer.metadata.get(AID)
-        ]
-        if self.truth.layer is self.found.layer and len(others) > 1:
-            self.truth.layer = next(layer for layer in others if layer is not self.found.layer)
+        if self.truth.layer is self.found.layer and len(self.truth.layers) > 1:
+            self.truth.layer = next(layer for layer in self.truth.layers if layer is not self.found.layer)
 
     def _read(self) -> tuple[Instances, Instances]:
         found, truth = self.found.layer, self.truth.layer
@@ -133,22 +134,18 @@ class EvaluatePanel(QWidget):
         return read_labels(layer, viewer=self.session.viewer)
 
     def _answer(self) -> Steps[dict[str, Report]]:
-        layer, card, truth = self.segment.image.layer, self.segment.model.card, self.truth.layer
+        layer, card, truth = self.shared.image, self.shared.models.card, self.truth.layer
         if layer is None or card is None or truth is None:
             raise BadArgument("pick an image and a model in Segment, and the true Labels layer here.")
-        source = Source.of(
-            layer,
-            card.architecture.ndim,
-            card.architecture.channels,
-            selected_with(self.session.viewer, layer),
-        )
+        made, together = card.architecture, selected_with(self.session.viewer, layer)
+        source = LayerSource.of(layer, made.ndim, made.channels, together)
         image, objects = source.image(source.current(self.session.viewer)), self._objects(truth)
         if objects.shape != image.spatial_shape:
             raise BadArgument(
                 f"layer {truth.name!r} is of shape {objects.shape}, the image {layer.name!r} of {image.spatial_shape}; "
                 "both must be of the same pixels."
             )
-        return self._run(self.segment.model.name, image, objects)
+        return self._run(self.shared.models.name, image, objects)
 
     def _run(self, name: str, image: Image, objects: Instances) -> Steps[dict[str, Report]]:
         model = yield from self.session.model(name)
@@ -160,13 +157,8 @@ class EvaluatePanel(QWidget):
 
     def _fill(self, result: Score) -> None:
         figures = (result.S[0.5], result.S_mean, result.SBD, result.DiC, result.foreground_dice, result.PQ, result.SEG)
-        self.scores.setRowCount(len(HELP))
-        for row, ((name, about), value) in enumerate(zip(HELP.items(), figures, strict=True)):
-            text = f"{value:+d}" if isinstance(value, int) else f"{value:.3f}"
-            for column, words in enumerate((name, text)):
-                item = QTableWidgetItem(words)
-                item.setToolTip(about)
-                self.scores.setItem(row, column, item)
+        texts = [f"{value:+d}" if isinstance(value, int) else f"{value:.3f}" for value in figures]
+        self.scores.show_rows(list(zip(HELP, texts, strict=True)), list(HELP.values()))
 
     def _list(self, found: Instances, truth: Instances, partners: Any) -> None:
         marks = np.zeros(truth.shape, np.uint8)
@@ -177,55 +169,17 @@ class EvaluatePanel(QWidget):
                 marks[mask] = mark
                 rows.append((word, str(label), ", ".join(f"{p:.0f}" for p in place)))
                 self.places.append(place)
-        self.mistakes.setRowCount(len(rows))
-        for row, cells in enumerate(rows):
-            for column, words in enumerate(cells):
-                self.mistakes.setItem(row, column, QTableWidgetItem(words))
+        self.mistakes.show_rows(rows)
         self._mark(marks)
 
     def _mark(self, marks: np.ndarray) -> None:
         from napari.utils import DirectLabelColormap
 
-        viewer, truth = self.session.viewer, self.truth.layer
-        if LAYER in viewer.layers and viewer.layers[LAYER].data.shape == marks.shape:
-            marked = viewer.layers[LAYER]
-            marked.scale, marked.translate, marked.data = truth.scale, truth.translate, marks
-            return
-        layer = Labels(
-            marks,
-            name=LAYER,
-            scale=truth.scale,
-            translate=truth.translate,
-            colormap=DirectLabelColormap(color_dict=COLOURS),
-            metadata={AID: True},
-        )
-        layer.contour = 2
-        self.session.add(layer)
-
-    def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.addRow("&Found", self.found)
-        form.addRow("&True", self.truth)
-        self.found.setToolTip("The Labels layer to score.")
-        self.truth.setToolTip("The Labels layer that is right.")
-        self.button.setToolTip("Score the two, and outline missed (orange) and false (purple) objects on a layer.")
-        self.scores.setHorizontalHeaderLabels(["score", "value"])
-        self.mistakes.setHorizontalHeaderLabels(["mistake", "label", "place"])
-        self.mistakes.setToolTip("Double click, or Enter, flies there.")
-        for table in (self.scores, self.mistakes):
-            table.verticalHeader().hide()
-            table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-            table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-            table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
-        self.scores.setMaximumHeight(230)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        self.why.setToolTip("Mean S of the model of Segment as it is, and with the truth in place of one of its parts.")
-        self.stop.setToolTip("Stop looking (Esc).")
-        self.bars.setToolTip("Found or true foreground, found or true centres: the mean S of each.")
-        for widget in (self.button, self.runner, self.bars, self.scores, QLabel("Mistakes"), self.mistakes):
-            layout.addWidget(widget)
-        layout.setAlignment(Qt.AlignmentFlag.AlignTop)
+        overlays = Overlays(self.session.viewer)
+        before, looks = overlays.get(LAYER), {"colormap": DirectLabelColormap(color_dict=COLOURS)}
+        layer = overlays.put(LAYER, marks, self.truth.layer, Labels, **looks)
+        if layer is not before:
+            layer.contour = 2
 
 
 def _picked(objects: Instances, ids: set[int]) -> Iterator[tuple[int, np.ndarray, tuple[np.ndarray, ...]]]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from napari.layers import Labels, Points
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 from superqt import QLabeledDoubleSlider, QLabeledSlider
 
 from napari_discern.clustering import Proposals, Seeds, squared_radius
 from napari_discern.errors import BadArgument
-from napari_discern.gui.explore.overlays import Aids
-from napari_discern.gui.segment.finding import Found
-from napari_discern.gui.segment.panel import SegmentPanel
+from napari_discern.gui.explore.known import Known
+from napari_discern.gui.layers.overlays import Overlays
+from napari_discern.gui.widgets.layout import stack, tick, tipped
 from napari_discern.gui.widgets.message import Message
 from napari_discern.gui.work.latest import Latest
-from napari_discern.model import Embedded
+from napari_discern.gui.work.shared import Shared
 
 GOODNESS, PLACES, MASK = "seediness", "proposed seeds", "proposal"
 """Names of the layers."""
@@ -30,33 +31,38 @@ REACHES = (1.0, 0.75, 0.5, 1.5)
 
 
 class Proposing(QWidget):
-    """Seediness as a layer; seeds as points, the surer the larger; the masks over a pixel, one after another.
+    """Seediness as a layer; seeds as points, the surer the larger; the masks over a pixel, one after another."""
 
-    Parameters
-    ----------
-    segment : SegmentPanel
-        Whose last result is looked at.
-    aids : Aids
-        Where layers are shown.
-    first : callable
-        What the model says of the first object on each pixel.
-    """
-
-    def __init__(
-        self, segment: SegmentPanel, aids: Aids, first: Callable[[Found], Embedded], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
-        self.segment, self.aids, self._first = segment, aids, first
-        self.goodness, self.shown = QCheckBox("Good see&ds, by the model"), QCheckBox("Seeds that would be p&icked")
-        self.number = QLabeledSlider(Qt.Orientation.Horizontal)
-        self.diversity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    def __init__(self, shared: Shared, overlays: Overlays) -> None:
+        super().__init__()
+        self.shared, self.overlays = shared, overlays
+        self.goodness = tick(
+            "Good see&ds, by the model", "Bright where the model thinks that a pixel grows into a good mask.",
+            self.refresh,
+        )  # fmt: skip
+        self.shown = tick(
+            "Seeds that would be p&icked",
+            "Where seeds would be picked; the surer, the larger. Click an object for its masks.", self.refresh,
+        )  # fmt: skip
+        self.number = tipped(QLabeledSlider(Qt.Orientation.Horizontal), "Seeds to pick, at most.")
+        self.diversity = tipped(
+            QLabeledDoubleSlider(Qt.Orientation.Horizontal),
+            "Weight alpha of how unlike a seed is to those picked before, beside how good it is.",
+        )
+        self.diversity.setDecimals(2)
+        for slider, ends, value in ((self.number, (1, 1000), 100), (self.diversity, (0, 1), Seeds().diversity)):
+            slider.setRange(*ends)
+            slider.setValue(value)
+            slider.valueChanged.connect(self.refresh)
         self.message, self.live = Message(), Latest(self)
+        self.live.failed.connect(self.message.blame)
         self.masks: Masks | None = None
         self._over: list[Choice] = []
         self._at: tuple[int, ...] = ()
         self._turn = 0
         self._bound: Any = None
-        self._lay_out()
+        sliders = [("How many", self.number), ("How diverse", self.diversity)]
+        stack(self, self.goodness, self.shown, sliders, self.message, bare=True)
 
     @property
     def chosen(self) -> np.ndarray | None:
@@ -65,19 +71,19 @@ class Proposing(QWidget):
 
     def refresh(self) -> None:
         """Show for the last result what is switched on."""
-        found = self.segment.found
+        known = Known.of(self.shared)
         self.let_go()
-        if found is None or found.embedded is None:
+        if known is None:
             return
-        self._show_goodness(self._first(found))
+        self._show_goodness(known)
         if not self.shown.isChecked():
             self.masks = None
-            self.aids.drop(PLACES)
+            self.overlays.drop(PLACES)
             return
-        embedded, recipe = self._first(found), found.recipe
-        cluster = recipe.cluster if isinstance(recipe.cluster, Seeds) else Seeds.reaching(recipe.cluster.reach)
+        embedded, cluster = known.first, known.recipe.cluster
+        cluster = cluster if isinstance(cluster, Seeds) else Seeds.reaching(cluster.reach)
         step = cluster.model_copy(update={"proposals": self.number.value(), "diversity": self.diversity.value()})
-        inside = embedded.foreground(recipe.foreground_threshold)
+        inside = embedded.foreground(known.recipe.foreground_threshold)
         taus = embedded.seeds.taus if embedded.seeds else [Seeds.reaching(step.reach * f).tau for f in REACHES]
         self.live.start(lambda: Masks.of(step.propose(embedded.embedding, inside, embedded.seeds), taus), self._show)
 
@@ -90,12 +96,12 @@ class Proposing(QWidget):
             self.let_go()
             self.message.say("No proposal lies there. Raise their number, or grow an object by a click.")
             return False
-        result = self.segment.result
+        result = self.shared.result
         if self._bound is None and result is not None:
             for key, step in KEYS.items():
                 result.bind_key(key, lambda _, step=step: self.step(step), overwrite=True)
             self._bound = result
-            self.segment.session.viewer.layers.selection.active = result  # where the keys are heard
+            self.overlays.viewer.layers.selection.active = result  # where the keys are heard
         self._draw()
         return True
 
@@ -107,12 +113,12 @@ class Proposing(QWidget):
 
     def keep(self) -> None:
         """Make the mask that is shown the object of the pixel that was clicked, or a new one where there is none."""
-        corrections, mask = self.segment.correct.corrections, self.chosen
-        if mask is None or corrections is None:
+        edits, mask = self.shared.edits, self.chosen
+        if mask is None or edits is None:
             return
-        there = corrections.planes.at(self._at)
+        there = edits.planes.at(self._at)
         try:
-            label = corrections.reshape(there[0] if there else corrections.planes.top + 1, np.nonzero(mask))
+            label = edits.reshape(there[0] if there else edits.planes.top + 1, np.nonzero(mask))
         except BadArgument as error:
             self.message.blame(error)
             return
@@ -124,65 +130,42 @@ class Proposing(QWidget):
         for key in KEYS if self._bound is not None else ():
             self._bound.bind_key(key, None)
         self._bound, self._over = None, []
-        self.aids.drop(MASK)
+        self.overlays.drop(MASK)
 
     def release(self) -> None:
         """Let go of the viewer."""
         self.live.stop()
         self.let_go()
 
-    def _show_goodness(self, embedded: Embedded) -> None:
+    def _show_goodness(self, known: Known) -> None:
+        seeds = known.first.seeds
         if not self.goodness.isChecked():
-            self.aids.drop(GOODNESS)
-        elif embedded.seeds is None:
+            self.overlays.drop(GOODNESS)
+        elif seeds is None:
             self.message.say("This model does not say which pixels are good seeds; train one that does (seeds).")
         else:
-            best = embedded.seeds.chance[:, 1:].amax((0, 1)).float().cpu().numpy()
-            self.aids.put(GOODNESS, best, colormap="inferno", contrast_limits=(0, 1), opacity=0.7)
+            best = seeds.chance[:, 1:].amax((0, 1)).float().cpu().numpy()
+            self.overlays.put(GOODNESS, best, known.result, colormap="inferno", contrast_limits=(0, 1), opacity=0.7)
 
     def _show(self, masks: Masks) -> None:
-        self.masks, result = masks, self.segment.result
+        self.masks, result = masks, self.shared.result
         if result is None or result.data.shape != masks.shape:
             return
         size = masks.side * (SMALL + (LARGE - SMALL) * masks.confidence)
-        self.aids.put_points(PLACES, masks.places, size=size, face_color="#ffffff")
+        self.overlays.put(PLACES, masks.places, result, Points, face_color="#ffffff").size = size
         self.message.say(f"{len(masks.places)} proposals. Click an object to look through those that lie there.")
 
     def _draw(self) -> None:
-        mask, masks = self.chosen, self.masks
-        if mask is None or masks is None:
+        mask, masks, result = self.chosen, self.masks, self.shared.result
+        if mask is None or masks is None or result is None:
             return
-        self.aids.put(MASK, mask.astype(np.uint8), labels=True)
+        self.overlays.put(MASK, mask.astype(np.uint8), result, Labels)
         choice, of = self._over[self._turn], len(self._over)
         sure = f"confidence {masks.confidence[choice.seed]:.2f}, " if choice.tau == masks.tau[choice.seed] else ""
         self.message.say(
             f"Proposal {self._turn + 1} of {of}: similarity {choice.tau:.2f}, {sure}{int(mask.sum())} px. "
             "Left and right: others. Enter or Keep: take it."
         )
-
-    def _lay_out(self) -> None:
-        self.number.setRange(1, 1000)
-        self.number.setValue(100)
-        self.diversity.setRange(0, 1)
-        self.diversity.setDecimals(2)
-        self.diversity.setValue(Seeds().diversity)
-        self.goodness.setToolTip("Bright where the model thinks that a pixel grows into a good mask.")
-        self.shown.setToolTip("Where seeds would be picked; the surer, the larger. Click an object for its masks.")
-        self.number.setToolTip("Seeds to pick, at most.")
-        self.diversity.setToolTip("Weight alpha of how unlike a seed is to those picked before, beside how good it is.")
-        form = QFormLayout()
-        form.addRow("How many", self.number)
-        form.addRow("How diverse", self.diversity)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.goodness, self.shown):
-            layout.addWidget(part)
-            part.toggled.connect(lambda _: self.refresh())
-        layout.addLayout(form)
-        layout.addWidget(self.message)
-        for slider in (self.number, self.diversity):
-            slider.valueChanged.connect(lambda _: self.refresh())
-        self.live.failed.connect(self.message.blame)
 
 
 class Choice(NamedTuple):

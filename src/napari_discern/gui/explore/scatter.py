@@ -9,7 +9,9 @@ import numpy as np
 import pyqtgraph
 from qtpy.QtCore import QPointF, Qt, Signal
 from qtpy.QtGui import QPolygonF
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
+
+from napari_discern.gui.widgets.layout import stack
 
 POINTS = 4000
 """Pixels that are drawn, at most."""
@@ -57,9 +59,7 @@ class Scatter(QWidget):
             self.plot.addItem(item)
         self.places, self.pixels, self.owners = np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros(0, np.int64)
         self.view.drawn.connect(self.lasso)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.plot)
+        stack(self, self.plot, bare=True)
 
     def show_embedding(self, embedding: np.ndarray, labels: np.ndarray, axes: np.ndarray, radius: float) -> None:
         """Draw the pixels of the objects.

@@ -1,4 +1,4 @@
-"""Corrections: objects of Labels layers are merged, split, deleted and accepted, each step of which can be undone."""
+"""Edits: objects of Labels layers are merged, split, deleted and accepted, each step of which can be undone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_discern.errors import BadArgument
-from napari_discern.gui.layers.planes import Planes, Where
-from napari_discern.gui.layers.review import ACCEPTED, Checked
+from napari_discern.gui.layers.planes import Pixels, Planes
+from napari_discern.gui.layers.review import ACCEPTED, Review
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -23,19 +23,19 @@ class Step:
 
     Attributes
     ----------
-    before : Checked
+    before : Review
         What was noted before.
     table : pandas DataFrame
         The table of the objects before.
     painted : list of (layer, pixels, their labels before, the label they got)
     """
 
-    before: Checked
+    before: Review
     table: DataFrame
-    painted: list[tuple[Labels, Where, np.ndarray, int]] = field(default_factory=list)
+    painted: list[tuple[Labels, Pixels, np.ndarray, int]] = field(default_factory=list)
 
 
-class Corrections:
+class ObjectEdits:
     """What a person does to the objects of one result, and says of them.
 
     Parameters
@@ -49,18 +49,18 @@ class Corrections:
     def __init__(self, planes: Planes, noted: Callable[[Labels], object] = lambda _: None) -> None:
         self.planes, self._noted = planes, noted
         self._steps: list[Step] = []
-        self._locked: dict[int, tuple[Labels, Where]] = {}
+        self._locked: dict[int, tuple[Labels, Pixels]] = {}
         self._lock()
 
     @property
-    def checked(self) -> Checked:
+    def review(self) -> Review:
         """What was said of the objects so far."""
-        return Checked.of(self.planes.front)
+        return Review.of(self.planes.front)
 
     @property
     def accepted(self) -> frozenset[int]:
         """Ids of the objects that were accepted."""
-        return self.checked.accepted
+        return self.review.accepted
 
     def order(self) -> list[int]:
         """All ids, the lowest score first; those without one last.
@@ -126,7 +126,7 @@ class Corrections:
         self._paint([(layer, tuple(w[part] for w in where), new)], corrected={label, new})
         return new
 
-    def reshape(self, label: int, where: Where) -> int:
+    def reshape(self, label: int, where: Pixels) -> int:
         """Give an object these pixels, and no others, but for those of other objects; return its id.
 
         Raises
@@ -156,7 +156,7 @@ class Corrections:
 
     def toggle(self, labels: Collection[int]) -> None:
         """Accept objects, or take that back of those that were accepted."""
-        before, table = self.checked, self.planes.front.features
+        before, table = self.review, self.planes.front.features
         self._steps.append(Step(before, table))
         self._say(replace(before, accepted=before.accepted ^ frozenset(labels)), table)
 
@@ -191,28 +191,21 @@ class Corrections:
                 layer.data[where] = label
                 spoilt.add(label)
         chosen = self.planes.front.selected_label if self.planes.layers else 0
-        if chosen in self._locked:
-            there, where = self._locked[chosen]
-            for layer in self.planes.layers:
-                more = np.asarray(layer.data) == chosen
-                if layer is there:
-                    more[where] = False
-                if more.any():
-                    layer.data[more] = 0
-                    spoilt.add(chosen)
+        if chosen in self._locked and _cut_back(self.planes, chosen, *self._locked[chosen]):
+            spoilt.add(chosen)
         for layer in self.planes.layers if spoilt else ():
             layer.refresh()
         return spoilt
 
     def _paint(
         self,
-        changes: Sequence[tuple[Labels, Where, int]],
+        changes: Sequence[tuple[Labels, Pixels, int]],
         corrected: Collection[int] = (),
         gone: Collection[int] = (),
-        deleted: tuple[Where, ...] = (),
+        deleted: tuple[Pixels, ...] = (),
     ) -> None:
         """Change labels as one step, and note which objects were corrected, are gone, or never were."""
-        before = self.checked
+        before = self.review
         step = Step(before, self.planes.front.features)
         for layer, where, value in changes:
             old = np.asarray(layer.data)[where].copy()
@@ -225,9 +218,9 @@ class Corrections:
         )
         self._say(said, _table(self.planes, corrected))
 
-    def _say(self, checked: Checked, table: DataFrame) -> None:
+    def _say(self, review: Review, table: DataFrame) -> None:
         """Note what was said of the objects, and show it in their table."""
-        checked.note(self.planes.front)
+        review.note(self.planes.front)
         _show(self.planes, table)
         self._lock()
         self._noted(self.planes.front)
@@ -243,6 +236,18 @@ class Corrections:
 def retable(planes: Planes) -> None:
     """Bring the table of a result to the objects that are there: those gone leave it, new ones come with their area."""
     _show(planes, _table(planes))
+
+
+def _cut_back(planes: Planes, label: int, there: Labels, where: Pixels) -> bool:
+    """Take an object's label from all but these pixels of one layer; whether there were others."""
+    grown = False
+    for layer in planes.layers:
+        more = np.asarray(layer.data) == label
+        if layer is there:
+            more[where] = False
+        if more.any():
+            layer.data[more], grown = 0, True
+    return grown
 
 
 def _table(planes: Planes, changed: Collection[int] = ()) -> DataFrame:
@@ -265,6 +270,6 @@ def _table(planes: Planes, changed: Collection[int] = ()) -> DataFrame:
 def _show(planes: Planes, table: DataFrame) -> None:
     """Give all layers this table, with a column that says which objects are accepted."""
     if "index" in table:
-        table = table.assign(**{ACCEPTED: table["index"].isin(Checked.of(planes.front).accepted)})
+        table = table.assign(**{ACCEPTED: table["index"].isin(Review.of(planes.front).accepted)})
     for layer in planes.layers:
         layer.features = table

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Labels
 
-Where = tuple[np.ndarray, ...]
+Pixels = tuple[np.ndarray, ...]
 """Pixels, as `numpy.nonzero` gives them."""
 
 
@@ -72,7 +72,7 @@ class Planes:
         found: set[int] = set().union(*(ids.tolist() for ids in every))
         return found - {0}
 
-    def find(self, label: int) -> tuple[Labels, Where]:
+    def find(self, label: int) -> tuple[Labels, Pixels]:
         """The layer that an object lies in, and its pixels; the front one and none where it is not there."""
         for layer in self.layers:
             where = np.nonzero(np.asarray(layer.data) == label)
@@ -80,9 +80,9 @@ class Planes:
                 return layer, where
         return self.front, tuple(np.zeros(0, int) for _ in range(self.front.ndim))
 
-    def find_all(self, labels: Collection[int]) -> dict[int, tuple[Labels, Where]]:
+    def find_all(self, labels: Collection[int]) -> dict[int, tuple[Labels, Pixels]]:
         """The layer and the pixels of each of these objects that is there, in one pass."""
-        found: dict[int, tuple[Labels, Where]] = {}
+        found: dict[int, tuple[Labels, Pixels]] = {}
         for layer in self.layers:
             data = np.asarray(layer.data)
             flat = data.ravel()
@@ -98,7 +98,7 @@ class Planes:
         inside = all(0 <= i < n for i, n in zip(index, self.front.data.shape, strict=True))
         return [int(layer.data[index]) for layer in self.layers if inside and layer.data[index]]
 
-    def room(self, where: Where, among: Sequence[int]) -> Labels | None:
+    def room(self, where: Pixels, among: Sequence[int]) -> Labels | None:
         """The first layer where pixels are free, or bear one of these ids."""
         return next((layer for layer in self.layers if np.isin(np.asarray(layer.data)[where], [0, *among]).all()), None)
 

@@ -1,4 +1,4 @@
-"""Checked: what a person has said of the objects of a result; it stands in the metadata of its front layer."""
+"""Review: what a person has said of the objects of a result; it stands in the metadata of its front layer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from napari_discern.gui.layers.source import RECIPE
-
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-    from napari_discern.gui.layers.planes import Where
+    from napari_discern.gui.layers.planes import Pixels
 
+RECIPE = "napari_discern"
+"""Key of a result layer's metadata under which stands how it was made."""
 ACCEPTED, CORRECTED, DELETED = "accepted", "corrected", "deleted"
 """Keys in a layer's metadata; the first is a column of its features as well."""
 FOUND = "objects"
@@ -22,7 +22,7 @@ FOUND = "objects"
 
 
 @dataclass(frozen=True)
-class Checked:
+class Review:
     """What was checked of a result.
 
     Attributes
@@ -37,7 +37,7 @@ class Checked:
 
     accepted: frozenset[int] = frozenset()
     corrected: frozenset[int] = frozenset()
-    deleted: tuple[Where, ...] = ()
+    deleted: tuple[Pixels, ...] = ()
 
     @classmethod
     def of(cls, layer: Labels) -> Self:

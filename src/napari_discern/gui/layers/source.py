@@ -1,30 +1,24 @@
-"""Layers: what a napari layer is as an image or as objects, and objects as a layer."""
+"""Source: what an image layer is as images for a model, and where on it things are."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from napari_discern.errors import BadArgument
-from napari_discern.gui.layers.planes import Planes
 from napari_discern.image import Image
-from napari_discern.instances import CLASS, Instances, painted_classes
-from napari_discern.model import Tone
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image as ImageLayer
     from napari.layers import Labels
 
-Where: TypeAlias = Literal["whole image", "field of view", "current slice"]
-AID = "napari_discern_aid"
-"""Key in the metadata of layers that are only to look at, such as a preview; they are not offered to work on."""
-RECIPE = "napari_discern"
-"""Key of a result layer's metadata under which stands how it was made."""
+Extent: TypeAlias = Literal["whole image", "field of view", "current slice"]
+"""Which part of an image is looked at."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ class Channels:
 
 
 @dataclass(frozen=True)
-class Source:
+class LayerSource:
     """An image layer as a model wants it: images of its dimensions, one for each place along the other axes.
 
     Attributes
@@ -97,7 +91,7 @@ class Source:
     together: tuple[ImageLayer, ...] = ()
 
     @classmethod
-    def of(cls, layer: ImageLayer, ndim: int, channels: int = 1, together: Sequence[ImageLayer] = ()) -> Source:
+    def of(cls, layer: ImageLayer, ndim: int, channels: int = 1, together: Sequence[ImageLayer] = ()) -> LayerSource:
         """Read a layer for a model of so many dimensions and channels.
 
         Parameters
@@ -193,93 +187,9 @@ def fly_to(viewer: ViewerModel, layer: Labels, place: Sequence[float] | np.ndarr
     viewer.scene.camera.center = tuple(world[-3:])
 
 
-def read_labels(layer: Labels, place: Sequence[int] = (), viewer: ViewerModel | None = None) -> Instances:
-    """The objects of a Labels layer and its further planes, those in the viewer; ids are made 1..N in their order.
-
-    Raises
-    ------
-    BadArgument
-        If the layer is not 2D or 3D at that place, or holds no integers.
-    """
-    if viewer is not None:
-        Planes.of(layer).leave(viewer)
-    planes = np.stack([np.asarray(pixels(one)[tuple(place)]) for one in Planes.of(layer).layers])
-    spacing = tuple(abs(float(s)) or 1.0 for s in layer.scale[1 - planes.ndim :])
-    return Instances.from_painted(planes, spacing=spacing, measures=classes_of(layer, planes))
-
-
-def classes_of(layer: Labels, planes: np.ndarray) -> dict[str, np.ndarray]:
-    """The column `class` of the layer's features for the objects of its label planes, "" where it has none."""
-    named = names_of_classes(layer)
-    if named is None:
-        return {}
-    ids = np.unique(planes[planes > 0])
-    return {CLASS: np.array([named.get(label, "") for label in ids.tolist()], dtype=str)}
-
-
-def names_of_classes(layer: Labels) -> dict[int, str] | None:
-    """The class of each id as the column `class` of a layer's features has it; None where there is no such column.
-
-    Rows belong to ids by the column `index`, or else by their place, as napari has it.
-    """
-    features = layer.features
-    if CLASS not in features:
-        return None
-    index = features["index"] if "index" in features else range(len(features))
-    return dict(zip(index, features[CLASS].fillna("").astype(str).str.strip(), strict=True))
-
-
-def painted_on(layer: Labels, objects: Instances, kinds: np.ndarray) -> dict[str, np.ndarray]:
-    """The classes of objects on which a layer is painted, (*S): the names in its features, or else its numbers."""
-    named = names_of_classes(layer) or {}
-    numbers = painted_classes(objects.planes, kinds)
-    return {CLASS: np.array([named.get(k, "") or str(k) if k else "" for k in numbers.tolist()], dtype=str)}
-
-
-class Look(NamedTuple):
-    """What the images of a layer look like.
-
-    Attributes
-    ----------
-    ndim, channels : int
-    tone : "bright on dark" or "dark on bright"
-        How objects likely stand out.
-    words : str
-        All that, to read.
-    """
-
-    ndim: int
-    channels: int
-    tone: Tone
-    words: str
-
-
-def guess(layer: ImageLayer) -> Look:
-    """What the images in a layer look like."""
-    data = pixels(layer)
-    dims = len(data.shape) - bool(layer.rgb)
-    ndim = 3 if dims >= 3 and min(data.shape[dims - 3 : dims]) > 4 and not _named(layer, dims - 3, "t") else 2
-    channels = int(data.shape[-1]) if layer.rgb else 1
-    colour = {1: "one channel", 3: "RGB", 4: "RGB"}.get(channels, f"{channels} channels")
-    tone = _tone(layer)
-    return Look(ndim, channels, tone, f"{ndim}D, {colour}, {tone}")
-
-
 def _alike(layer: ImageLayer, others: Sequence[ImageLayer]) -> bool:
     """Whether each of the layers can be a channel of one image."""
     return layer in others and all(not o.rgb and pixels(o).shape == pixels(layer).shape for o in others)
-
-
-def _named(layer: ImageLayer, axis: int, letter: str) -> bool:
-    names = getattr(layer, "axis_labels", ())
-    return axis < len(names) and str(names[axis]).lower().startswith(letter)
-
-
-def _tone(layer: ImageLayer) -> Tone:
-    """Whether objects are likely bright on dark: most of the pixels are nearer to the darkest."""
-    shown = np.asarray(layer.thumbnail, np.float32)[..., :3].mean(axis=-1)
-    low, middle, high = np.percentile(shown, (2, 50, 98))
-    return "bright on dark" if middle - low <= high - middle else "dark on bright"
 
 
 def _corners(layer: ImageLayer) -> np.ndarray:

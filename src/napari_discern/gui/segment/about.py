@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_discern.errors import BadModel
+from napari_discern.gui.widgets.layout import stack
 from napari_discern.model import Card, zoo
 
 
@@ -18,10 +19,7 @@ class About(QWidget):
         super().__init__(parent)
         self.picture, self.text = QLabel(), QLabel(wordWrap=True)
         self.text.setMinimumWidth(1)  # a long path must not make the dock as wide
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.picture)
-        layout.addWidget(self.text, 1)
+        stack(self, self.picture, self.text, bare=True)
 
     def show_model(self, name: str, card: Card) -> None:
         """Show the model of this name."""

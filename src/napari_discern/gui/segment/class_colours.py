@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
 
+from napari_discern.gui.layers.labels import names_of_classes
 from napari_discern.gui.layers.planes import Planes
-from napari_discern.gui.layers.source import names_of_classes
 
 if TYPE_CHECKING:
     from napari.layers import Labels

@@ -5,15 +5,44 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from qtpy.QtWidgets import QApplication, QWidget
+
 from napari_discern.errors import BadArgument
-from napari_discern.gui.segment.finding import Found
+from napari_discern.gui.widgets.layout import button, stack
+from napari_discern.gui.widgets.message import Message
+from napari_discern.gui.work.found import Found
+from napari_discern.gui.work.shared import Shared
 from napari_discern.segmentation import Recipe
 
 UNSAID = ("weights_sha256", "version")
 """Fields of a recipe that are no flags."""
+
+
+class CopyButtons(QWidget):
+    """Two buttons that put the last result on the clipboard, as text."""
+
+    def __init__(self, shared: Shared, message: Message) -> None:
+        super().__init__()
+        self.shared, self.message = shared, message
+        self.command = button(
+            "Copy as &command", "A line for the shell that finds the same objects in the image's file."
+        )
+        self.python = button("Copy as P&ython", "A few lines of Python that find the same objects.")
+        self.command.clicked.connect(lambda: self._copy(to_command))
+        self.python.clicked.connect(lambda: self._copy(to_python))
+        stack(self, (self.command, self.python), bare=True)
+
+    def _copy(self, write: Callable[[Found], str]) -> None:
+        try:
+            if self.shared.found is None:
+                raise BadArgument("nothing has been found yet. Press Find objects first.")
+            QApplication.clipboard().setText(write(self.shared.found))
+            self.message.say("Copied.")
+        except ValueError as error:
+            self.message.blame(error)
 
 
 def to_command(found: Found) -> str:

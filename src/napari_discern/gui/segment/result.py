@@ -9,9 +9,9 @@ from napari.layers import Labels
 
 from napari_discern.gui.layers.colours import colormap
 from napari_discern.gui.layers.planes import Planes
-from napari_discern.gui.layers.review import ACCEPTED, FOUND, Checked
-from napari_discern.gui.layers.source import RECIPE, place_of
-from napari_discern.gui.segment.finding import Found, checksum
+from napari_discern.gui.layers.review import ACCEPTED, FOUND, RECIPE, Review
+from napari_discern.gui.layers.source import place_of
+from napari_discern.gui.work.found import Found, checksum
 from napari_discern.progress import Steps
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _fill(planes: Planes, found: Found, session: Session) -> None:
     for layer in planes.layers[len(found.planes) :]:
         session.viewer.layers.remove(layer)
     planes.leave(session.viewer)
-    Checked().note(planes.front)  # what was said was said of other objects
+    Review().note(planes.front)  # what was said was said of other objects
     if not found.is_measured:
         _outline(planes, found, session)  # before napari draws outlines of the new labels
     for layer, labels in zip(planes.layers, found.planes, strict=False):

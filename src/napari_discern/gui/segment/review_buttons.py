@@ -1,18 +1,20 @@
-"""Correct: buttons and keys that merge, split, delete and accept the objects of a result, the most doubtful first."""
+"""Review buttons: they merge, split, delete and accept the objects of a result, the most doubtful first, as keys do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_discern.errors import BadArgument
-from napari_discern.gui.layers.edits import Corrections
-from napari_discern.gui.layers.planes import Planes, Where
-from napari_discern.gui.layers.source import AID, fly_to
+from napari_discern.gui.layers.edits import ObjectEdits
+from napari_discern.gui.layers.overlays import Overlays
+from napari_discern.gui.layers.planes import Pixels, Planes
+from napari_discern.gui.layers.source import fly_to
+from napari_discern.gui.widgets.layout import button, stack
 from napari_discern.gui.widgets.message import Message
 from napari_discern.gui.work.session import Session
 
@@ -32,7 +34,7 @@ KEYS = {
 }
 
 
-class Correct(QWidget):
+class ReviewButtons(QWidget):
     """Buttons, and keys for each while the layer, or one of its planes, is active.
 
     Signals
@@ -46,38 +48,30 @@ class Correct(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.corrections: Corrections | None = None
+        self.edits: ObjectEdits | None = None
         self._last = 0
         self._waiting: Callable[..., Any] | None = None
         self.count, self.message = QLabel(), Message()
         self._guard_soon = QTimer(self, singleShot=True, interval=0)  # napari tells of paint before it is there
         self._guard_soon.timeout.connect(self._guard)
-        grid = QGridLayout()
         self.buttons: dict[str, QPushButton] = {}
-        for place, (name, (key, text, about)) in enumerate(KEYS.items()):
-            button = QPushButton(f"{text} ({key})")
-            button.setToolTip(f"{about} Key: {key}, while the Labels layer is active.")
-            button.clicked.connect(lambda _=False, name=name: self.do(name))
-            grid.addWidget(button, place // 2, place % 2)
-            self.buttons[name] = button
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(grid)
-        layout.addWidget(self.count)
-        layout.addWidget(self.message)
+        for name, (key, text, about) in KEYS.items():
+            self.buttons[name] = button(f"{text} ({key})", f"{about} Key: {key}, while the Labels layer is active.")
+            self.buttons[name].clicked.connect(lambda _=False, name=name: self.do(name))
+        stack(self, _in_two_columns(self.buttons.values()), self.count, self.message, bare=True)
         self.follow(None)
 
     def follow(self, layer: Labels | None) -> None:
         """Work on this layer and its further planes from now on; what was done before cannot be taken back."""
         self.release()
-        self.corrections = Corrections(Planes.of(layer), self.noted.emit) if layer is not None else None
+        self.edits = ObjectEdits(Planes.of(layer), self.noted.emit) if layer is not None else None
         for plane in self._layers:
             for name, (key, _, _) in KEYS.items():
                 plane.bind_key(key, lambda _, name=name: self.do(name), overwrite=True)
             for event in (plane.events.paint, plane.events.set_data):  # the second comes with undo and redo as well
                 event.connect(self._painted)
-        for button in self.buttons.values():
-            button.setEnabled(layer is not None)
+        for pressed in self.buttons.values():
+            pressed.setEnabled(layer is not None)
         self._tell()
 
     def release(self) -> None:
@@ -88,7 +82,7 @@ class Correct(QWidget):
                 plane.bind_key(key, None)
             for event in (plane.events.paint, plane.events.set_data):
                 event.disconnect(self._painted)
-        self.corrections, self._last = None, 0
+        self.edits, self._last = None, 0
 
     def cancel(self) -> None:
         """Wait no longer for a click."""
@@ -107,8 +101,8 @@ class Correct(QWidget):
         self._tell()
 
     def _next(self) -> None:
-        corrections, viewer = self._there(), self.session.viewer
-        order, accepted, planes = corrections.order(), corrections.accepted, corrections.planes
+        edits, viewer = self._there(), self.session.viewer
+        order, accepted, planes = edits.order(), edits.accepted, edits.planes
         start = order.index(self._last) + 1 if self._last in order else 0
         label = next((i for i in (*order[start:], *order[:start]) if i not in accepted), None)
         if label is None:
@@ -120,33 +114,33 @@ class Correct(QWidget):
         extent = max(np.ptp(w) + 1 for w in where[-2:]) * abs(float(layer.scale[-1]))
         camera = viewer.scene.camera
         camera.zoom = float(np.clip(camera.zoom, 60 / extent, 250 / extent))  # large enough to see, small enough to fit
-        point_out(self.session, layer, where)
+        point_out(Overlays(viewer), layer, where)
         viewer.layers.selection.active = layer  # where the keys are heard
         score = float(layer.features.set_index("index")["score"].get(label, np.nan))
         self.message.say(f"Object {label}, score {score:.2f}")
 
     def _accept(self) -> None:
-        corrections, label = self._there(), self._chosen()
-        corrections.toggle({label})
-        if label in corrections.accepted:
+        edits, label = self._there(), self._chosen()
+        edits.toggle({label})
+        if label in edits.accepted:
             self._next()
 
     def _all(self) -> None:
-        corrections = self._there()
-        corrections.toggle(corrections.planes.ids() - corrections.accepted)
+        edits = self._there()
+        edits.toggle(edits.planes.ids() - edits.accepted)
 
     def _merge(self) -> None:
-        corrections, label = self._there(), self._chosen()
-        corrections.refuse_locked(label)
+        edits, label = self._there(), self._chosen()
+        edits.refuse_locked(label)
         self.message.say("Click the object that belongs with it.")
-        self._on_click(lambda start, _: corrections.merge(label, self._at(start, label)))
+        self._on_click(lambda start, _: edits.merge(label, self._at(start, label)))
 
     def _split(self) -> None:
-        corrections, label = self._there(), self._chosen()
-        corrections.refuse_locked(label)
+        edits, label = self._there(), self._chosen()
+        edits.refuse_locked(label)
         self.message.say("Draw a line across the object.")
-        axes = _shown(corrections.planes.front)
-        self._on_click(lambda start, end: corrections.split(label, start, end, axes))
+        axes = _shown(edits.planes.front)
+        self._on_click(lambda start, end: edits.split(label, start, end, axes))
 
     def _delete(self) -> None:
         self._there().delete(self._chosen())
@@ -156,14 +150,14 @@ class Correct(QWidget):
 
     @property
     def _layers(self) -> list[Labels]:
-        return self.corrections.planes.layers if self.corrections is not None else []
+        return self.edits.planes.layers if self.edits is not None else []
 
-    def _there(self) -> Corrections:
-        if self.corrections is not None:
-            self.corrections.planes.leave(self.session.viewer)
-        if self.corrections is None or not self._layers:
+    def _there(self) -> ObjectEdits:
+        if self.edits is not None:
+            self.edits.planes.leave(self.session.viewer)
+        if self.edits is None or not self._layers:
             raise BadArgument("there is no result to correct; find objects first (Segment).")
-        return self.corrections
+        return self.edits
 
     def _chosen(self) -> int:
         planes = self._there().planes
@@ -216,15 +210,24 @@ class Correct(QWidget):
 
     def _guard(self) -> None:
         """What was painted over an accepted object, or onto it, is taken back."""
-        if self.corrections is not None and (spoilt := self.corrections.guard()):
+        if self.edits is not None and (spoilt := self.edits.guard()):
             self.message.say(f"Object {min(spoilt)} was accepted and is locked; choose it and press A to unlock it.")
 
     def _tell(self) -> None:
-        if self.corrections is None or not self._layers:
+        if self.edits is None or not self._layers:
             self.count.setText("")
             return
-        total = len(self.corrections.planes.front.features)
-        self.count.setText(f"{len(self.corrections.accepted)} of {total} checked")
+        total = len(self.edits.planes.front.features)
+        self.count.setText(f"{len(self.edits.accepted)} of {total} checked")
+
+
+def _in_two_columns(buttons: Iterable[QPushButton]) -> QWidget:
+    held = QWidget()
+    grid = QGridLayout(held)
+    grid.setContentsMargins(0, 0, 0, 0)
+    for place, one in enumerate(buttons):
+        grid.addWidget(one, place // 2, place % 2)
+    return held
 
 
 def _shown(layer: Labels) -> tuple[int, int]:
@@ -233,24 +236,15 @@ def _shown(layer: Labels) -> tuple[int, int]:
     return y, x
 
 
-def point_out(session: Session, layer: Labels, where: Where) -> None:
+def point_out(overlays: Overlays, layer: Labels, where: Pixels) -> None:
     """Draw a frame around an object, on a layer of its own."""
     from napari.layers import Shapes
 
-    viewer = session.viewer
     axes = list(_shown(layer))
     low, high = (np.array([f(w) for w in where], float) for f in (np.min, np.max))
     low[axes], high[axes] = low[axes] - 1.5, high[axes] + 1.5
     corners = np.tile([float(np.round(w.mean())) for w in where], (4, 1))
     corners[:, axes[0]] = low[axes[0]], low[axes[0]], high[axes[0]], high[axes[0]]
     corners[:, axes[1]] = low[axes[1]], high[axes[1]], high[axes[1]], low[axes[1]]
-    if FRAME in viewer.layers and viewer.layers[FRAME].ndim == layer.ndim:
-        frame = viewer.layers[FRAME]
-        frame.scale, frame.translate = layer.scale, layer.translate
-        frame.data = [corners]
-        return
-    shapes = Shapes(
-        [corners], name=FRAME, ndim=layer.ndim, face_color="transparent", edge_color="#ffffff", edge_width=1,
-        scale=layer.scale, translate=layer.translate, metadata={AID: True},
-    )  # fmt: skip
-    session.add(shapes)
+    looks = {"face_color": "transparent", "edge_color": "#ffffff", "edge_width": 1}
+    overlays.put(FRAME, [corners], layer, Shapes, **looks)

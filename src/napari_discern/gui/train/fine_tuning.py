@@ -15,7 +15,8 @@ from napari.layers import Labels
 
 from napari_discern.errors import OutOfMemory
 from napari_discern.evaluation import Window, cut_window
-from napari_discern.gui.layers.source import AID, Source, place_of
+from napari_discern.gui.layers.overlays import OVERLAY
+from napari_discern.gui.layers.source import LayerSource, place_of
 from napari_discern.gui.preferences import preferences
 from napari_discern.gui.work.session import Session
 from napari_discern.image import Image
@@ -41,7 +42,7 @@ class Screen:
     box: tuple[slice, ...]
 
     @classmethod
-    def of(cls, source: Source, viewer: object) -> Screen:
+    def of(cls, source: LayerSource, viewer: object) -> Screen:
         """What the viewer shows of an image now, no larger than a preview may be."""
         box = source.visible(viewer)
         side = SIDE[len(box)]
@@ -51,7 +52,7 @@ class Screen:
     def labels(self, found: np.ndarray) -> Labels:
         """A layer of what was found, uint32 (*S), where it was found."""
         place = place_of(self.layer, [b.start for b in self.box], found.ndim)
-        return Labels(found, name="preview", opacity=0.5, metadata={AID: True}, **place)
+        return Labels(found, name="preview", opacity=0.5, metadata={OVERLAY: True}, **place)
 
 
 @dataclass(frozen=True)

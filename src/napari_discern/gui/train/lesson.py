@@ -11,9 +11,10 @@ import numpy as np
 
 from napari_discern import io
 from napari_discern.errors import BadArgument
+from napari_discern.gui.layers.labels import classes_of, painted_on
 from napari_discern.gui.layers.planes import Planes
-from napari_discern.gui.layers.review import Checked
-from napari_discern.gui.layers.source import RECIPE, Source, classes_of, painted_on, pixels
+from napari_discern.gui.layers.review import RECIPE, Review
+from napari_discern.gui.layers.source import LayerSource, pixels
 from napari_discern.image import Image
 from napari_discern.instances import Instances, class_names
 from napari_discern.model import Card
@@ -102,7 +103,7 @@ def from_layers(
     planes = _painted(labels, behind)
     painted = planes[0]
     checked = _checked(labels, planes)
-    source = Source.of(image, ndim, _channels(image, painted, together), together)
+    source = LayerSource.of(image, ndim, _channels(image, painted, together), together)
     box = _box(source, image, labels, painted.shape)
     sure = None if background is None else _beside(background, labels, painted) > 0
     kinds = None if classes is None else _beside(classes, labels, painted)
@@ -191,7 +192,7 @@ def _checked(labels: Labels, planes: list[np.ndarray]) -> tuple[list[np.ndarray]
     front = Planes.of(labels).front
     if RECIPE not in front.metadata:
         return None
-    said = Checked.of(front)
+    said = Review.of(front)
     known = said.known(front, Planes.of(labels).ids())
     if not known:
         raise BadArgument(
@@ -226,7 +227,7 @@ def _array(layer: Any) -> np.ndarray:
     return np.asarray(pixels(layer))
 
 
-def _box(source: Source, image: ImageLayer, labels: Labels, shape: tuple[int, ...]) -> tuple[slice, ...]:
+def _box(source: LayerSource, image: ImageLayer, labels: Labels, shape: tuple[int, ...]) -> tuple[slice, ...]:
     """Where the labels lie on the pixels of the image."""
     ndim = len(source.spatial_shape)
     scale, other = (np.asarray(layer.scale, float)[-ndim:] for layer in (image, labels))

@@ -25,16 +25,20 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_discern.errors import BadArgument
+from napari_discern.gui.layers.look import guess
+from napari_discern.gui.layers.overlays import OVERLAY
 from napari_discern.gui.layers.planes import Planes
-from napari_discern.gui.layers.source import AID, RECIPE, Source, guess, selected_with
+from napari_discern.gui.layers.review import RECIPE
+from napari_discern.gui.layers.source import LayerSource, selected_with
 from napari_discern.gui.train.curves import Curves
 from napari_discern.gui.train.fine_tuning import Preview, Screen, Taught, teach
 from napari_discern.gui.train.lesson import Lesson, from_folders, from_layers, words_of_classes
 from napari_discern.gui.train.lesson_list import Lessons
 from napari_discern.gui.train.score_table import Outcome
 from napari_discern.gui.train.unfinished import Offer
-from napari_discern.gui.widgets.choices import LayerBox, ModelBox, NarrowBox
+from napari_discern.gui.widgets.choices import LayerBox, NarrowBox
 from napari_discern.gui.widgets.form import Form
+from napari_discern.gui.work.models import Models
 from napari_discern.gui.work.runner import Runner
 from napari_discern.gui.work.session import Session
 from napari_discern.model import Architecture, Card, zoo
@@ -62,7 +66,7 @@ class TrainPanel(QWidget):
     taught = Signal(object)
     undone = Signal()
 
-    def __init__(self, session: Session, models: ModelBox, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, models: Models, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session, self.models = session, models
         self.image = LayerBox(session.viewer, ImageLayer, self, latest=True)
@@ -111,7 +115,7 @@ class TrainPanel(QWidget):
         Planes.of(labels).leave(self.session.viewer)
         painted = selected_with(self.session.viewer, labels)
         beside = (self.background.layer, self.classes.layer)
-        behind = [b for b in painted if b not in beside and not b.metadata.get(AID)]
+        behind = [b for b in painted if b not in beside and not b.metadata.get(OVERLAY)]
         several = behind if len(behind) > 1 else ()
         return from_layers(
             image, labels, self._ndim(image), self.background.layer, together, several, self.classes.layer
@@ -179,7 +183,7 @@ class TrainPanel(QWidget):
         if not self.preview.isChecked() or layer is None:
             return None
         try:
-            source = Source.of(layer, self._ndim(layer), channels, selected_with(self.session.viewer, layer))
+            source = LayerSource.of(layer, self._ndim(layer), channels, selected_with(self.session.viewer, layer))
             screen = Screen.of(source, self.session.viewer)
         except BadArgument:
             return None  # nothing of it is in view; that is no reason not to train
@@ -307,7 +311,7 @@ class TrainPanel(QWidget):
         """Go back to the model that the last training started from."""
         self.undo.hide()
         self._offer_model(self._base)
-        self.message.say(f"Back to {self.models.currentText()!r}. The new model stays in the list.")
+        self.message.say(f"Back to {self.models.title!r}. The new model stays in the list.")
         self.undone.emit()
 
     def _connect(self) -> None:

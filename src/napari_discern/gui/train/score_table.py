@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
-from qtpy.QtWidgets import QHeaderView, QPushButton, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
-from napari_discern.gui.layers.source import AID
+from napari_discern.gui.layers.overlays import OVERLAY
 from napari_discern.gui.train.fine_tuning import Looked
+from napari_discern.gui.widgets.layout import button, stack, tipped
+from napari_discern.gui.widgets.table import Table
 from napari_discern.gui.work.session import Session
 from napari_discern.metrics import matching
 
@@ -24,29 +26,18 @@ class Outcome(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session, self.looked = session, Looked()
-        self.table, self.open = QTableWidget(0, 4), QPushButton("Open the &worst")
-        self.table.setHorizontalHeaderLabels(["image", "S(0.5)", "true", "found"])
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.table.verticalHeader().hide()
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.table.setToolTip("What the new model scores on each image: those set aside, or else all. The worst first.")
-        self.open.setToolTip("Add the worst image to the layers, with its true objects and those that were found.")
-        self.open.clicked.connect(self.open_worst)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.table)
-        layout.addWidget(self.open)
+        tip = "What the new model scores on each image: those set aside, or else all. The worst first."
+        self.table = tipped(Table("image", "S(0.5)", "true", "found", wide=0), tip)
+        tip = "Add the worst image to the layers, with its true objects and those that were found."
+        self.open = button("Open the &worst", tip, self.open_worst)
+        stack(self, self.table, self.open, bare=True)
         self.hide()
 
     def show_scores(self, looked: Looked) -> None:
         """Show what a model makes of a lesson."""
         self.looked = looked
-        self.table.setRowCount(len(looked.scores))
-        for row, (name, one) in enumerate(looked.scores.items()):
-            cells = (name, f"{one.S[0.5]:.2f}", str(one.n_truth), str(one.n_found))
-            for column, words in enumerate(cells):
-                self.table.setItem(row, column, QTableWidgetItem(words))
+        figures = looked.scores.items()
+        self.table.show_rows([(name, f"{s.S[0.5]:.2f}", str(s.n_truth), str(s.n_found)) for name, s in figures])
         height = self.table.verticalHeader().defaultSectionSize()
         self.table.setFixedHeight((min(len(looked.scores), ROWS) + 1) * height + 4)
         self.show()
@@ -57,7 +48,7 @@ class Outcome(QWidget):
             return
         name, window, found = self.looked.worst
         partners = matching(found, window.truth, 0.5)
-        aid: dict[str, Any] = {"metadata": {AID: True}}
+        aid: dict[str, Any] = {"metadata": {OVERLAY: True}}
         rgb = window.patch.shape[0] == 3
         pixels = np.moveaxis(window.patch, 0, -1).clip(0, 1) if rgb else window.patch.mean(axis=0)
         self.session.add(ImageLayer(pixels, rgb=rgb, name=f"{name} (worst)", **aid))

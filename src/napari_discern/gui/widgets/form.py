@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import NoneType
 from typing import Any, Generic, Literal, TypeVar, get_origin
 
@@ -56,7 +55,7 @@ class Form(Generic[P]):
         """Take over these values; those without a control are kept for `read`."""
         self._base = values
         for (path, member), control in self._rows.items():
-            place, value = _parent(values, path), _value(values, path)
+            place, value = _value(values, path[:-1]), _value(values, path)
             if (not member or getattr(place, "kind", "") == member) and control.value != value:
                 control.value = value
         self._reveal()
@@ -195,19 +194,10 @@ def _chosen(leaf: Leaf, only: tuple[str, ...], skip: tuple[str, ...]) -> bool:
     return (not only or among(only)) and not among(skip)
 
 
-def _parents(values: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    for name in path:
-        yield values
-        values = getattr(values, name, None)
-    yield values
-
-
-def _parent(values: Any, path: tuple[str, ...]) -> Any:
-    return list(_parents(values, path))[-2]
-
-
 def _value(values: Any, path: tuple[str, ...]) -> Any:
-    return list(_parents(values, path))[-1]
+    for name in path:
+        values = getattr(values, name, None)
+    return values
 
 
 def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

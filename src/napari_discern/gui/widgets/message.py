@@ -5,9 +5,10 @@ from __future__ import annotations
 import traceback
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPlainTextEdit, QToolButton, QWidget
 
 from napari_discern.errors import DiscernError
+from napari_discern.gui.widgets.layout import stack
 
 
 class Message(QWidget):
@@ -24,10 +25,7 @@ class Message(QWidget):
         self.report = QPlainTextEdit(readOnly=True, visible=False)
         self.report.setMaximumHeight(160)
         self.fold.toggled.connect(self.report.setVisible)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.label, self.fold, self.report):
-            layout.addWidget(widget)
+        stack(self, self.label, self.fold, self.report, bare=True)
 
     @property
     def text(self) -> str:

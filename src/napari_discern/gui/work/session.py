@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 from napari_discern.errors import BadArgument
+from napari_discern.gui.layers.overlays import add_layer
 from napari_discern.gui.work.work import Work
 from napari_discern.model import Model, zoo
 from napari_discern.progress import Progress, Steps
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
 
 class Session(QObject):
@@ -78,14 +80,9 @@ class Session(QObject):
             self._model = key, zoo.load_model(name, device)
         return self._model[1]
 
-    def add(self, layer: Any) -> None:
+    def add(self, layer: Layer) -> None:
         """Put a layer on top; what was chosen stays chosen."""
-        before = set(self.viewer.layers.selection)
-        active = self.viewer.layers.selection.active
-        self.viewer.add_layer(layer)
-        if before:
-            self.viewer.layers.selection = before
-            self.viewer.layers.selection.active = active
+        add_layer(self.viewer, layer)
 
 
 atexit.register(Session._all.clear)  # Qt objects must not outlive the interpreter
