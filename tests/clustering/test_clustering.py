@@ -109,16 +109,6 @@ def test_a_seed_gives_one_result():
     assert np.array_equal(first, MeanShift(bandwidth=1.0, seed=3)(embedding, foreground))
 
 
-def test_background_only_one_pixel_and_equal_pixels():
-    embedding = np.zeros((3, 4, 4), np.float32)
-    none = np.zeros((4, 4), bool)
-    assert MeanShift()(embedding, none).max() == 0
-    one = none.copy()
-    one[1, 2] = True
-    assert np.array_equal(MeanShift()(embedding, one), one)
-    assert np.array_equal(MeanShift()(embedding, ~none), np.ones((4, 4)))
-
-
 def test_an_array_comes_back_as_it_came():
     objects = blocks(16, 8)
     embedding = embed(objects)
@@ -143,12 +133,6 @@ def test_an_array_comes_back_as_it_came():
 def test_what_does_not_fit_is_refused(embedding, foreground, words):
     with pytest.raises(BadArgument, match=words):
         MeanShift()(embedding, foreground)
-
-
-def test_not_a_number_in_the_background_is_no_matter():
-    embedding = np.zeros((1, 1, 3), np.float32)
-    embedding[0, 0, 2] = np.nan
-    assert MeanShift()(embedding, np.array([[True, True, False]])).tolist() == [[1, 1, 0]]
 
 
 def test_true_centres_keep_their_own_and_leave_out_the_rest():
