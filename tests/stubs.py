@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import numpy as np
@@ -84,6 +85,22 @@ def same_partition(one: np.ndarray, other: np.ndarray) -> bool:
     return all(len(np.unique(side)) == len(side) for side in pairs)
 
 
+def masks_of(objects: Instances) -> np.ndarray:
+    """Every mask in full, bool (N, *S), in which `masks` and `planes` have to agree."""
+    whole = np.zeros((objects.n, *objects.shape), bool)
+    for mask, (label, box, part) in zip(whole, objects.masks(), strict=True):
+        mask[box] = part
+        assert np.array_equal(mask, (objects.planes == label).any(axis=0))
+    return whole
+
+
+def mask_set(objects: Instances) -> set[bytes]:
+    """The masks whatever their order; no two may be the same."""
+    masks = {mask.tobytes() for mask in masks_of(objects)}
+    assert len(masks) == objects.n
+    return masks
+
+
 def balls(shape: Sequence[int], radius: Sequence[float], number: int, seed: int = 0) -> np.ndarray:
     """Ellipsoids of one radius that do not touch, as many as fit of the number asked for; uint32, ids 1..N."""
     random, labels = np.random.default_rng(seed), np.zeros(shape, np.uint32)
@@ -143,6 +160,14 @@ def values_of(leaf: Leaf) -> st.SearchStrategy[Any]:
         return st.lists(st.floats(0.1, 4), min_size=1, max_size=3).map(tuple)
     kinds = [numbers[kind] for kind in leaf.types if get_origin(kind) is not Literal]
     return st.one_of(*kinds, *([st.sampled_from(list(leaf.choices.values()))] if leaf.choices else []))
+
+
+def script(name: str) -> Any:
+    """A script of the benchmarks, as a module."""
+    path = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
+    module = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location(name, path))
+    spec.loader.exec_module(module)
+    return module
 
 
 def members(family: Any) -> list[type[Params]]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from stubs import script
 
 from napari_discern.clustering import CentreThreshold, MeanShift, mean_shift, nearest
 from napari_discern.clustering.nearest import average
 from napari_discern.errors import BadArgument
 
-SPEC = importlib.util.spec_from_file_location("literal", Path(__file__).parents[2] / "benchmarks" / "literal.py")
-literal = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(literal)
+literal = script("literal")
 
 
 def one_to_one(a: np.ndarray, b: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stubs import mask_set
 
 from napari_discern import io
 from napari_discern.errors import BadFile, OutputExists
@@ -26,11 +27,6 @@ def suffixes(*deeds: str) -> list[object]:
     """Each suffix whose format can do all of this."""
     rows: list[Format] = [row for row in FORMATS if all(getattr(row, deed) for deed in deeds)]
     return [pytest.param(suffix, id=f"{row.name} {suffix}") for row in rows for suffix in row.suffixes]
-
-
-def whole(objects: Instances) -> list[bytes]:
-    """Every mask in full."""
-    return sorted((objects.planes == k).any(axis=0).tobytes() for k in range(1, objects.n + 1))
 
 
 def contents(path: Path) -> dict[Path, bytes]:
@@ -76,7 +72,7 @@ class TestEveryWriter:
     @pytest.mark.parametrize("objects", [FLAT, SHARED], ids=["apart", "shared pixels"])
     def test_masks_come_back(self, tmp_path: Path, suffix: str, objects: Instances):
         io.write_masks(tmp_path / f"scan{suffix}", objects)
-        assert whole(io.read_instances(tmp_path / f"scan{suffix}")) == whole(objects)
+        assert mask_set(io.read_instances(tmp_path / f"scan{suffix}")) == mask_set(objects)
 
     @pytest.mark.parametrize(
         ("deed", "suffix"),
