@@ -60,6 +60,13 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
         If the image does not fit the model, or the recipe was made with other weights.
     OutOfMemory
         If a tile is too large for the device.
+
+    Examples
+    --------
+    >>> from napari_discern.synthetic import Cells
+    >>> image, truth = Cells(size=96)(0)
+    >>> run(segment(image, load_model("cells", device="cpu"))).shape
+    (96, 96)
     """
     recipe = recipe or recipe_for(model, model.card.name)
     check_weights(recipe.weights_sha256, model.card)

@@ -12,7 +12,14 @@ from napari_discern.model import Card, Model, Precision, Settings
 
 
 class Recipe(Settings):
-    """How objects were found, or are to be: the model, its settings, and how the image is cut into tiles."""
+    """How objects were found, or are to be: the model, its settings, and how the image is cut into tiles.
+
+    Examples
+    --------
+    >>> recipe = Recipe(model="nuclei", tile=512)
+    >>> Recipe.from_toml(recipe.to_toml()) == recipe
+    True
+    """
 
     model: str
     """Name of a bundled model, or path of a model folder."""

@@ -91,6 +91,13 @@ def train(
         If there are no labels, the images differ in dimensions or channels, or a checkpoint in other parameters.
     TrainingFailed
         If the loss is no longer finite.
+
+    Examples
+    --------
+    >>> from napari_discern.synthetic import Cells
+    >>> data = [Cells(size=48)(seed) for seed in range(3)]
+    >>> run(train(Training(steps=2, crop=32, batch=1), data)).card.architecture.channels
+    1
     """
     data, validation = _split(data, validation, training.seed)
     apart = validation is not data
