@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib.util
+import pkgutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_origin
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import strategies as st
 from scipy import ndimage
 from torch import Tensor, nn
 
-from napari_discern.backbones import SegResNet
+import napari_discern
+from napari_discern.backbones import Backbone, DynUNet, SegResNet
 from napari_discern.clustering import MeanShift
 from napari_discern.errors import BadFile
 from napari_discern.image import Image
@@ -20,9 +25,10 @@ from napari_discern.instances import Instances
 from napari_discern.model import Architecture, Card, Model, Settings
 from napari_discern.model.network import Output
 from napari_discern.normalise import Percentile
-from napari_discern.params import Leaf
+from napari_discern.params import Leaf, Params, leaves
 from napari_discern.training import Autosave, SavedTraining, Training
 
+P = TypeVar("P", bound=Params)
 LINEAR = Percentile(low=0, high=100, cofactor=0)
 """Keeps the ratios of intensities: 0 stays 0 and the brightest pixel becomes 1."""
 
@@ -78,6 +84,22 @@ def same_partition(one: np.ndarray, other: np.ndarray) -> bool:
     if ((pairs == 0).sum(axis=0) == 1).any():
         return False
     return all(len(np.unique(side)) == len(side) for side in pairs)
+
+
+def masks_of(objects: Instances) -> np.ndarray:
+    """Every mask in full, bool (N, *S), in which `masks` and `planes` have to agree."""
+    whole = np.zeros((objects.n, *objects.shape), bool)
+    for mask, (label, box, part) in zip(whole, objects.masks(), strict=True):
+        mask[box] = part
+        assert np.array_equal(mask, (objects.planes == label).any(axis=0))
+    return whole
+
+
+def mask_set(objects: Instances) -> set[bytes]:
+    """The masks whatever their order; no two may be the same."""
+    masks = {mask.tobytes() for mask in masks_of(objects)}
+    assert len(masks) == objects.n
+    return masks
 
 
 def balls(shape: Sequence[int], radius: Sequence[float], number: int, seed: int = 0) -> np.ndarray:
@@ -147,3 +169,60 @@ def left_behind(saved: SavedTraining | None = None) -> Autosave:
     (left.folder / "last").mkdir()
     left.release()
     return left
+
+
+def script(name: str) -> Any:
+    """A script of the benchmarks, as a module."""
+    path = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
+    module = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location(name, path))
+    spec.loader.exec_module(module)
+    return module
+
+
+def members(family: Any) -> list[type[Params]]:
+    """The classes of a family (`Loss`, `Clustering` and their like), whoever adds one."""
+    return list(get_args(get_args(family)[0]))
+
+
+def variations(made: P) -> list[P]:
+    """A member as it is, and with each other choice that it offers: a word, a yes for a no."""
+    changed = [made]
+    for name, field in type(made).model_fields.items():
+        choices = (True, False) if field.annotation is bool else get_args(field.annotation)
+        if field.annotation is bool or get_origin(field.annotation) is Literal:
+            changed += [made.model_copy(update={name: c}) for c in choices if c != getattr(made, name)]
+    return changed
+
+
+def walked(family: Any) -> list[Any]:
+    """Each member of a family by its defaults, in all its variations, named for a test."""
+    return [pytest.param(each, id=named(each)) for kind in members(family) for each in variations(kind())]
+
+
+def named(member: Params) -> str:
+    """What a test of a member is called after."""
+    return "-".join(str(v) for v in (getattr(member, "kind", ""), *member.model_dump(exclude_defaults=True).values()))
+
+
+def small_backbones() -> list[Any]:
+    """Each backbone with as few filters and levels as it can have, in all its variations, and two deeper ones."""
+    made: list[Any] = [SegResNet(filters=8, levels=3), DynUNet(filters=4, levels=4, flat_levels=2)]
+    for kind in members(Backbone):
+        sizes = {leaf.path[0]: leaf.bounds["ge"] for leaf in leaves(kind) if leaf.path[0] in ("filters", "levels")}
+        made += variations(kind(**sizes))
+    return made
+
+
+def parameter_classes() -> list[type[Params]]:
+    """All subclasses of `Params` in the package, once every module without a window is imported."""
+    for module in pkgutil.walk_packages(napari_discern.__path__, "napari_discern."):
+        if not module.name.startswith("napari_discern.gui") and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    return sorted(set(_descendants(Params)), key=lambda cls: cls.__qualname__)
+
+
+def _descendants(cls: type[Params]) -> Iterator[type[Params]]:
+    for child in cls.__subclasses__():
+        if child.__module__.startswith("napari_discern"):
+            yield child
+            yield from _descendants(child)

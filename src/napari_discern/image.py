@@ -117,6 +117,12 @@ class Image:
         The stem that results are named after.
     time : int, optional
         The time point that `read` reads; a series without one cannot be read, only split (`split_frames`).
+
+    Examples
+    --------
+    >>> image = Image(np.zeros((3, 40, 50), np.uint8), "cyx", spacing=(0.5, 0.5), unit="micrometer")
+    >>> image.channels, image.spatial_shape
+    (3, (40, 50))
     """
 
     data: ArrayLike

@@ -112,6 +112,15 @@ def run(steps: Steps[T], report: Callable[[Progress], object] | None = None) -> 
         What a pipeline function returned.
     report : callable, optional
         Called with each `Progress`. If it raises, the pipeline is closed and the error passed on.
+
+    Examples
+    --------
+    >>> def steps():
+    ...     yield Progress("count", 1, 2)
+    ...     return "done"
+    >>> run(steps(), lambda progress: print(progress.stage, progress.fraction))
+    count 0.5
+    'done'
     """
     try:
         while True:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from stubs import script
 
 from napari_discern.clustering import CentreThreshold, MeanShift, mean_shift, nearest
 from napari_discern.clustering.nearest import average
 from napari_discern.errors import BadArgument
 
-SPEC = importlib.util.spec_from_file_location("literal", Path(__file__).parents[2] / "benchmarks" / "literal.py")
-literal = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(literal)
+literal = script("literal")
 
 
 def one_to_one(a: np.ndarray, b: np.ndarray) -> bool:
@@ -109,16 +105,6 @@ def test_a_seed_gives_one_result():
     assert np.array_equal(first, MeanShift(bandwidth=1.0, seed=3)(embedding, foreground))
 
 
-def test_background_only_one_pixel_and_equal_pixels():
-    embedding = np.zeros((3, 4, 4), np.float32)
-    none = np.zeros((4, 4), bool)
-    assert MeanShift()(embedding, none).max() == 0
-    one = none.copy()
-    one[1, 2] = True
-    assert np.array_equal(MeanShift()(embedding, one), one)
-    assert np.array_equal(MeanShift()(embedding, ~none), np.ones((4, 4)))
-
-
 def test_an_array_comes_back_as_it_came():
     objects = blocks(16, 8)
     embedding = embed(objects)
@@ -143,12 +129,6 @@ def test_an_array_comes_back_as_it_came():
 def test_what_does_not_fit_is_refused(embedding, foreground, words):
     with pytest.raises(BadArgument, match=words):
         MeanShift()(embedding, foreground)
-
-
-def test_not_a_number_in_the_background_is_no_matter():
-    embedding = np.zeros((1, 1, 3), np.float32)
-    embedding[0, 0, 2] = np.nan
-    assert MeanShift()(embedding, np.array([[True, True, False]])).tolist() == [[1, 1, 0]]
 
 
 def test_true_centres_keep_their_own_and_leave_out_the_rest():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,15 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from stubs import same_partition
+from stubs import same_partition, script
 
 from napari_discern.clustering import SeedMap, Seeds, proposals
 from napari_discern.clustering.proposals import pick
 from napari_discern.errors import BadArgument
 
-SPEC = importlib.util.spec_from_file_location("literal", Path(__file__).parents[2] / "benchmarks" / "literal.py")
-literal = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(literal)
+literal = script("literal")
 
 PICTURE = np.array([list(row) for row in (
     "11.2222",

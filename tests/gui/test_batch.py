@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from napari_discern.gui.dock import Dock
 from napari_discern.image import Image
 from napari_discern.model import Model, drop_small
 
+PANEL = "batch"
 TRUTH = balls((61, 83), (4, 4), 20)
 
 
@@ -32,13 +32,10 @@ def volume(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def panel(viewer: Any, own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def dock(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> Dock:
     monkeypatch.setattr("napari_discern.batch.task.ModelFinder", lambda recipe: Bright())
-    dock = Dock(viewer)
-    viewer.window.add_dock_widget(dock, name="Discern")
     dock.segment.model.pick("nuclei")
-    yield dock.batch
-    dock.release()
+    return dock
 
 
 def wait_for(panel: Any, qtbot: Any, click: Any) -> None:

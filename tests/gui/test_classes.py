@@ -75,9 +75,7 @@ def test_without_classes_there_is_nothing_to_tick(viewer: Any, widget: ClassColo
     assert colours(layer, 1, 2, 3, 5) == plain  # its own again
 
 
-def test_results_of_segment_are_coloured_on_request(viewer: Any, qtbot: Any) -> None:
-    dock = Dock(viewer)
-    viewer.window.add_dock_widget(dock, name="Discern")
+def test_results_of_segment_are_coloured_on_request(dock: Dock, viewer: Any, qtbot: Any) -> None:
     panel = dock.segment
     viewer.add_image(discs(1, 64, 5.0)[0][0].read()[0], name="discs")
     with qtbot.waitSignal(panel.session.work.ended, timeout=120_000):
@@ -105,9 +103,7 @@ def test_a_second_layer_says_the_classes(viewer: Any, named: bool) -> None:
         from_layers(image, labels, 2, classes=wrong)
 
 
-def test_the_panel_says_which_classes_are_learnt(viewer: Any) -> None:
-    dock = Dock(viewer)
-    viewer.window.add_dock_widget(dock, name="Discern")
+def test_the_panel_says_which_classes_are_learnt(dock: Dock, viewer: Any) -> None:
     panel = dock.train
     viewer.add_image(np.zeros((3, 4)), name="image")
     viewer.add_labels(LABELS, name="objects")

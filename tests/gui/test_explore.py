@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +22,7 @@ from napari_discern.gui.work.found import Found
 from napari_discern.model import Embedded
 
 pytestmark = pytest.mark.usefixtures("own")
+PANEL = "explore"
 
 TRUTH = np.zeros((30, 40), np.uint32)
 TRUTH[2:12, 2:14], TRUTH[2:12, 20:36], TRUTH[18:28, 8:30] = 1, 2, 3
@@ -31,23 +31,12 @@ EMBEDDING[0], EMBEDDING[1] = 4.0 * TRUTH, 0.02 * np.indices(TRUTH.shape)[1]
 
 
 @pytest.fixture
-def dock(viewer: Any) -> Iterator[Dock]:
-    dock = Dock(viewer)
-    viewer.window.add_dock_widget(dock, name="Discern")
-    layer = viewer.add_image(TRUTH.astype(np.float32), name="known")
-    dock.segment.image.layer = layer
-    wish = dock.segment.wish()
+def dock(dock: Dock, show_found: Any) -> Dock:
     sure = torch.from_numpy(np.where(TRUTH > 0, 0.95, 0.05).astype(np.float32))
     embedded = Embedded(torch.from_numpy(EMBEDDING), torch.stack([1 - sure, sure]))
-    dock.segment.show_found(Found.of(wish, wish.recipe, embedded))
-    yield dock
-    dock.release()
-
-
-@pytest.fixture
-def panel(dock: Dock) -> ExplorePanel:
+    show_found(TRUTH, "known", embedded)
     assert np.array_equal(dock.shared.result.data > 0, TRUTH > 0)
-    return dock.explore
+    return dock
 
 
 def shown(viewer: Any, name: str) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -41,15 +40,9 @@ def embedded() -> Embedded:
 
 
 @pytest.fixture
-def dock(viewer: Any) -> Iterator[Dock]:
-    dock = Dock(viewer)
-    viewer.window.add_dock_widget(dock, name="Discern")
-    layer = viewer.add_image(MASKS[0].astype(np.float32), name="pair")
-    dock.segment.image.layer = layer
-    wish = dock.segment.wish()
-    dock.segment.show_found(Found.of(wish, wish.recipe, embedded()))
-    yield dock
-    dock.release()
+def dock(dock: Dock, show_found: Any) -> Dock:
+    show_found(MASKS[0], "pair", embedded())
+    return dock
 
 
 @pytest.fixture
@@ -58,14 +51,14 @@ def planes(dock: Dock) -> Planes:
     return Planes.of(dock.shared.result)
 
 
-def masks_of(planes: Planes) -> set[bytes]:
+def masks_in(planes: Planes) -> set[bytes]:
     return {(planes.data == label).any(axis=0).tobytes() for label in planes.ids()}
 
 
 def test_each_plane_is_a_layer_and_no_object_is_cut(viewer: Any, planes: Planes) -> None:
     assert [layer.name for layer in planes.layers] == ["pair objects", "pair objects, behind"]
     assert all(layer in viewer.layers for layer in planes.layers)
-    assert masks_of(planes) == {mask.tobytes() for mask in MASKS}
+    assert masks_in(planes) == {mask.tobytes() for mask in MASKS}
     assert planes.layers[1].contour > 0
     assert set(planes.front.features["overlap_area"]) == {0, 60}
 
@@ -91,7 +84,7 @@ def test_objects_of_two_planes_are_merged_into_one(dock: Dock, planes: Planes) -
     before = planes.data
     one, other = (next(k for k in planes.ids() if ((before == k).any(axis=0) == mask).all()) for mask in MASKS[:2])
     dock.segment.review.edits.merge(one, other)
-    assert masks_of(planes) == {(MASKS[0] | MASKS[1]).tobytes(), MASKS[2].tobytes()}
+    assert masks_in(planes) == {(MASKS[0] | MASKS[1]).tobytes(), MASKS[2].tobytes()}
     dock.segment.review.buttons["undo"].click()
     assert np.array_equal(planes.data, before)
 

@@ -35,21 +35,9 @@ from napari_discern.segmentation import Recipe, many, segment
 from napari_discern.synthetic import Cells
 
 pytestmark = pytest.mark.usefixtures("own")
+PANEL = "segment"
 
 IMAGE, TRUTH = Cells(size=160, fewest=12, most=16)(5)
-
-
-@pytest.fixture
-def dock(viewer: Any, qtbot: Any) -> Iterator[Dock]:
-    dock = Dock(viewer)
-    viewer.window.add_dock_widget(dock, name="Discern")
-    yield dock
-    qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
-
-
-@pytest.fixture
-def panel(dock: Dock) -> SegmentPanel:
-    return dock.segment
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from napari_discern.progress import Progress
 from napari_discern.training import Autosave, Loop, SavedTraining, Training, set_aside, train
 
 pytestmark = pytest.mark.usefixtures("own")
+PANEL = "train"
 
 TRUTH = balls((64, 64), (6, 6), 8)
 PIXELS = (np.where(TRUTH > 0, 200, 30) + np.random.default_rng(0).normal(0, 5, TRUTH.shape)).astype(np.float32)
@@ -59,19 +59,10 @@ def viewer(viewer: Any) -> Any:
 
 
 @pytest.fixture
-def dock(viewer: Any, qtbot: Any) -> Iterator[Dock]:
-    dock = Dock(viewer)
-    viewer.window.add_dock_widget(dock, name="Discern")
+def dock(dock: Dock) -> Dock:
     dock.train.how.form.show(Training.from_dict(QUICK))
     dock.train.how.base.setCurrentIndex(dock.train.how.base.count() - 1)  # from scratch
-    yield dock
-    dock.session.work.stop()
-    qtbot.waitUntil(lambda: not dock.session.work.busy, timeout=60_000)
-
-
-@pytest.fixture
-def panel(dock: Dock) -> TrainPanel:
-    return dock.train
+    return dock
 
 
 def teach(panel: TrainPanel, qtbot: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stubs import masks_of
 
 from napari_discern import io
 from napari_discern.errors import BadArgument, BadFile
@@ -26,13 +27,6 @@ def objects(seed: int = 0, number: int = 7, shape: tuple[int, int] = (23, 31)) -
         for _ in range(number)
     ]
     return Instances.from_masks(np.array(masks).reshape(-1, *shape))
-
-
-def masks_of(found: Instances) -> list[np.ndarray]:
-    whole = []
-    for label, _, _ in found.masks():
-        whole.append((found.planes == label).any(axis=0))
-    return whole
 
 
 def annotated(**changes: Any) -> dict[str, Any]:

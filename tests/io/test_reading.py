@@ -14,6 +14,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from stubs import masks_of
 
 from napari_discern import io
 from napari_discern.errors import BadArgument
@@ -60,11 +61,6 @@ def overlapping(draw_one: st.DrawFn) -> Instances:
     masks = draw_one(arrays.arrays(bool, (draw_one(st.integers(1, 4)), *shape)))
     masks.reshape(len(masks), -1)[:, 0] = True
     return Instances.from_masks(masks, spacing=tuple(draw_one(sizes) for _ in shape), unit=draw_one(units))
-
-
-def masks_of(instances: Instances) -> np.ndarray:
-    """Every mask, bool (n, *S)."""
-    return np.stack([(instances.planes == k).any(axis=0) for k in range(1, instances.n + 1)])
 
 
 def kept(image: Image) -> tuple[str, tuple[float, ...]]:

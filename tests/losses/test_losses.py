@@ -178,11 +178,6 @@ class TestDiscriminativeByHand:
         more_labels = torch.cat([torch.zeros_like(labels), labels, torch.full_like(labels, -1)])
         torch.testing.assert_close(Discriminative()(more, more_labels), Discriminative()(x, labels))
 
-    def test_numbers_of_labels_mean_nothing(self):
-        x, labels = scene(6, 2, (4, 4), 3, 5)
-        other = torch.tensor([0, 900, 70_000, 3, 2, 41, -1])[labels]  # index -1 is the unknown
-        torch.testing.assert_close(Discriminative()(x, other), Discriminative()(x, labels))
-
     def test_background_and_unknown_have_no_say(self):
         x, labels = scene(7, 2, (4, 4), 3, 5)
         changed = torch.where((labels > 0)[:, None], x, torch.nan)
@@ -363,14 +358,6 @@ class TestForeground:
         other = torch.where(unknown, torch.full_like(logits, 25.0), logits)
         assert Foreground()(other, classes, classes) == loss
 
-    def test_all_unknown_is_no_loss(self):
-        logits = torch.randn(1, 2, 4, 4, requires_grad=True)
-        nothing = torch.full((1, 4, 4), -1)
-        loss = Foreground()(logits, nothing, nothing)
-        loss.backward()
-        assert loss.item() == 0
-        assert not logits.grad.any()
-
     def test_several_classes(self):
         classes = torch.tensor([[[0, 1, 2, 2]]])
         right = torch.nn.functional.one_hot(classes, 3).movedim(-1, 1) * 40.0
@@ -498,19 +485,6 @@ class TestSimilarity:
             (gradient,) = torch.autograd.grad(loss, embedding)
             assert loss.isfinite()
             assert gradient.isfinite().all()
-
-    def test_quality_of_a_good_and_of_a_collapsed_embedding(self) -> None:
-        labels = torch.arange(4).repeat_interleave(4).view(1, 4, 4)
-        good, collapsed = 5.0 * labels[:, None].float(), torch.zeros(1, 1, 4, 4)
-        assert Similarity().quality(good, labels) == (1.0, 1.0)
-        assert Similarity().quality(collapsed, labels) == (1.0, 0.0)
-
-    def test_layers_are_elements(self) -> None:
-        """Of two layers the loss is that of their elements in a row."""
-        labels, embedding = torch.randint(0, 3, (1, 2, 4, 4)), torch.randn(1, 3, 2, 4, 4)
-        loss = Similarity(samples=100)
-        flat = loss(embedding.flatten(2), labels.flatten(1))
-        torch.testing.assert_close(loss(embedding, labels), flat)
 
 
 class TestSeediness:

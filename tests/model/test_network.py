@@ -3,78 +3,22 @@
 from __future__ import annotations
 
 from math import prod
-from typing import get_args
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
+from stubs import named, small_backbones
 
-from napari_discern.backbones import Backbone, BasicUNet, DynUNet, FlexibleUNet, ResidualUNet, SegResNet
+from napari_discern.backbones import DynUNet, SegResNet
 from napari_discern.model import Architecture
 from napari_discern.model.network import EmbeddingNetwork, depth_to_space, hand_over, space_to_depth
-
-SMALL = [
-    SegResNet(filters=8, levels=3),
-    SegResNet(filters=8, levels=2, norm="batch"),
-    SegResNet(filters=8, levels=2, norm="instance"),
-    ResidualUNet(filters=4, levels=3),
-    BasicUNet(filters=4),
-    DynUNet(filters=4, levels=3),
-    DynUNet(filters=4, levels=4, flat_levels=2),
-    FlexibleUNet(),
-    FlexibleUNet(encoder="resnet18"),
-]
-
-
-def name(backbone: Backbone) -> str:
-    """What a test is called after."""
-    return "-".join(str(v) for v in (backbone.kind, *backbone.model_dump(exclude_defaults=True).values()))
 
 
 def small(**values: object) -> Architecture:
     """A tiny architecture."""
     return Architecture(**{"backbone": SegResNet(filters=8, levels=2), "features": 4, "embedding": 4, **values})
-
-
-def test_every_member_of_the_family_is_tested():
-    assert {type(b) for b in SMALL} == set(get_args(get_args(Backbone)[0]))
-
-
-@pytest.mark.parametrize("backbone", SMALL, ids=name)
-class TestBackboneContract:
-    @pytest.mark.parametrize(("ndim", "channels"), [(2, 1), (2, 3), (3, 2)])
-    def test_maps_channels_to_features_at_the_same_size(self, backbone, ndim, channels):
-        torch.manual_seed(0)
-        network = backbone(ndim, channels, 5)
-        size = (backbone.multiple,) * (ndim - 1) + (2 * backbone.multiple,)
-        image = torch.randn(2, channels, *size, requires_grad=True)
-        features = network(image)
-        assert features.shape == (2, 5, *size)
-        features.square().mean().backward()
-        gradients = [image.grad, *(p.grad for p in network.parameters() if p.grad is not None)]
-        assert all(g.isfinite().all() for g in gradients)
-        assert image.grad.abs().amax(dim=(0, *range(2, ndim + 2))).gt(0).all(), "a channel is not looked at"
-
-    def test_comes_back_from_json(self, backbone):
-        assert TypeAdapter(Backbone).validate_json(backbone.model_dump_json()) == backbone
-
-    def test_a_network_around_it_takes_any_size(self, backbone):
-        network = EmbeddingNetwork(small(backbone=backbone)).eval()
-        for size in ((1, 1), (17, 30), (backbone.multiple, backbone.multiple + 1)):
-            with torch.inference_mode():
-                output = network(torch.randn(1, 1, *size))
-            assert output.embedding.shape == (1, 4, *size)
-            assert output.logits.shape == (1, 2, *size)
-            assert output.embedding.isfinite().all()
-
-    def test_the_same_seed_gives_the_same_weights(self, backbone):
-        weights = []
-        for _ in range(2):
-            torch.manual_seed(7)
-            weights.append(torch.cat([p.flatten() for p in backbone(2, 1, 4).parameters()]))
-        assert (weights[0] == weights[1]).all()
 
 
 class TestFlatLevels:
@@ -366,7 +310,7 @@ def test_where_nothing_is_added_to_the_embedding_nothing_is_scaled():
 class TestHandOver:
     """To other blocks of pixels, a network sees the image as if it were magnified or shrunk."""
 
-    @pytest.mark.parametrize("backbone", SMALL, ids=name)
+    @pytest.mark.parametrize("backbone", small_backbones(), ids=named)
     @pytest.mark.parametrize(("old", "new"), [(4, 2), (2, 4), (1, 2)])
     def test_features_are_those_of_the_image_in_the_other_size(self, backbone, old, new):
         one, other = (EmbeddingNetwork(small(backbone=backbone, channels=3, stride=s)).eval() for s in (old, new))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stubs import LINEAR, stub, tiny
+from stubs import LINEAR, mask_set, stub, tiny
 from torch import Tensor, nn
 
 from napari_discern.clustering import MeanShift
@@ -70,24 +70,13 @@ def example(pixels: np.ndarray, truth: Instances) -> Example:
     return Example(Image(pixels.astype(np.float32), "yx"), truth, LINEAR(Image(np.eye(4), "yx")))
 
 
-def masks_of(objects: Instances) -> set[bytes]:
-    full = []
-    for label, box, mask in objects.masks():
-        whole = np.zeros(objects.shape, bool)
-        whole[box] = mask
-        assert (objects.planes == label).any(axis=0).sum() == mask.sum()
-        full.append(whole.tobytes())
-    assert len(set(full)) == len(full)
-    return set(full)
-
-
 class TestPlanes:
     @given(seed=st.integers(0, 10_000), number=st.integers(0, 9), deepest=st.integers(1, 4))
     def test_hold_each_object_whole_in_as_few_as_needed(self, seed: int, number: int, deepest: int) -> None:
         truth = discs(number, (40, 40), seed, deepest) if number else Instances(np.zeros((1, 40, 40), np.uint32))
         layers = stack_objects(truth, 4).astype(np.uint32)
         made = Instances.from_layers(layers)
-        assert masks_of(made) == masks_of(truth)
+        assert mask_set(made) == mask_set(truth)
         depth = max(1, int((truth.planes > 0).sum(axis=0).max()))
         assert depth <= len(made.planes) <= max(1, depth + 1)
 
@@ -212,7 +201,7 @@ def test_two_layers_of_truth_are_found_whole_and_in_tiles_alike() -> None:
     whole = run(segment(image, model))
     tiled = run(segment(image, model, recipe_for(model, "stub", tile=24, halo=14)))
     assert len(truth.planes) > 1
-    assert masks_of(whole) == masks_of(truth) == masks_of(tiled)
+    assert mask_set(whole) == mask_set(truth) == mask_set(tiled)
     assert len(tiled.planes) == len(whole.planes)
     for name in ("score", "gap"):
         assert np.isfinite(tiled.measures[name]).all()
@@ -240,7 +229,7 @@ def test_pieces_make_the_objects_that_they_were_cut_from(
         bank.write(tile_number, order[stack_objects(inside, 4)], {})
     joined = run(join(bank, 1))
     found = Instances(joined.labels())
-    assert masks_of(found) == masks_of(truth)
+    assert mask_set(found) == mask_set(truth)
     assert joined.objects["overlap"].tolist() == found.features()["overlap_area"].tolist()
 
 

@@ -42,6 +42,12 @@ class MeanShift(Params):
     objects of their own. But many objects are sought at a time, on a sample, in rounds. Those of one round lie
     two bandwidths apart, so that no element is claimed twice; others wait for the next round, which sees only
     the elements that are left.
+
+    Examples
+    --------
+    >>> embedding = np.array([[[0.0, 0.1, 9.0, 9.2]]])
+    >>> MeanShift(bandwidth=1.0)(embedding, np.ones((1, 4), bool)).tolist()
+    [[1, 1, 2, 2]]
     """
 
     kind: Literal["mean-shift"] = "mean-shift"

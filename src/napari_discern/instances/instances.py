@@ -78,6 +78,11 @@ class Instances:
         ------
         BadArgument
             If the labels are not integers, negative, or not 2D or 3D.
+
+        Examples
+        --------
+        >>> Instances.from_labels(np.array([[5, 0], [0, 9]])).labels.tolist()
+        [[1, 0], [0, 2]]
         """
         return cls(made.renumbered(made.integers(labels))[None], **where)
 

@@ -133,6 +133,13 @@ def read(path: Readable) -> Image:
     ------
     BadFile
         If the file is missing, empty, damaged, of an unknown suffix, or not an image.
+
+    Examples
+    --------
+    >>> from napari_discern.io import write_image
+    >>> write_image("cells.tif", Image(np.zeros((8, 9), np.uint16), "yx"))
+    >>> read("cells.tif").spatial_shape
+    (8, 9)
     """
     path = located(path)
     with reading(path):
@@ -157,6 +164,13 @@ def read_instances(path: Readable) -> Instances:
     BadFile
         If the file is missing, empty, damaged, of an unknown suffix; or holds colours, floats, negative ids,
         or an empty mask; or the table has not a row for each object, or the class map another shape.
+
+    Examples
+    --------
+    >>> from napari_discern.io import write_labels
+    >>> write_labels("cells.tif", Instances.from_labels(np.array([[1, 0], [0, 7]])))
+    >>> read_instances("cells.tif").n
+    2
     """
     path = Path(path)
     with reading(path):

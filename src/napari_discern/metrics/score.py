@@ -171,6 +171,13 @@ def score(found: Instances, truth: Instances) -> Score:
     ------
     BadArgument
         If the two differ in shape.
+
+    Examples
+    --------
+    >>> truth = Instances.from_labels(np.array([[1, 1, 0, 2]]))
+    >>> found = Instances.from_labels(np.array([[1, 1, 0, 0]]))
+    >>> score(found, truth).S[0.5]
+    0.5
     """
     return score_of(compare(found, truth))
 

@@ -78,7 +78,14 @@ def facts_of(name: str, card: Card) -> list[str]:
 
 
 def load_model(name: str, device: str = "auto") -> Model:
-    """Load a bundled model by name, or any model by the path of its folder."""
+    """Load a bundled model by name, or any model by the path of its folder.
+
+    Examples
+    --------
+    >>> model = load_model("nuclei", device="cpu")
+    >>> model.card.architecture.ndim, model.card.architecture.channels
+    (2, 1)
+    """
     return Model.load(locate_model(name), device)
 
 

@@ -20,7 +20,14 @@ SMALLEST_TILE = {2: 64, 3: 24}
 
 
 class Recipe(Settings):
-    """How objects were found, or are to be: the model, its settings, and how the image is cut into tiles."""
+    """How objects were found, or are to be: the model, its settings, and how the image is cut into tiles.
+
+    Examples
+    --------
+    >>> recipe = Recipe(model="nuclei", tile=512)
+    >>> Recipe.from_toml(recipe.to_toml()) == recipe
+    True
+    """
 
     model: str
     """Name of a bundled model, or path of a model folder."""

@@ -63,6 +63,13 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
         If the image does not fit the model, or the recipe was made with other weights.
     OutOfMemory
         If even the smallest tiles are too large for the device.
+
+    Examples
+    --------
+    >>> from napari_discern.synthetic import Cells
+    >>> image, truth = Cells(size=96)(0)
+    >>> run(segment(image, load_model("cells", device="cpu"))).shape
+    (96, 96)
     """
     recipe = recipe or recipe_for(model, model.card.name)
     return (yield from in_smaller_tiles(lambda tried: find_in_image(image, model, tried), recipe, model.card))[0]

@@ -74,6 +74,13 @@ def train(
         If images, labels or a checkpoint do not fit; if the loss is no longer finite.
     OutOfMemory
         If it runs out once something was learnt, when going on, or with a crop at a time; else batches are halved.
+
+    Examples
+    --------
+    >>> from napari_discern.synthetic import Cells
+    >>> data = [Cells(size=48)(seed) for seed in range(3)]
+    >>> run(train(Training(steps=2, crop=32, batch=1), data)).card.architecture.channels
+    1
     """
     parts, best = split(data, validation, training.seed), Best(folder)
     smaller = (less for less in training.smaller() if best.model is None and not resume)
