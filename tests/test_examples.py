@@ -16,17 +16,17 @@ from napari_discern import (
     Instances,
     MeanShift,
     Recipe,
+    Training,
     load_model,
     read,
     read_instances,
     run,
     score,
     segment,
-    train,
 )
 
 MOST_USED = [
-    read, read_instances, load_model, segment, run, train, score, Instances.from_labels, Recipe, MeanShift, Image,
+    read, read_instances, load_model, segment, run, Training, score, Instances.from_labels, Recipe, MeanShift, Image,
 ]  # fmt: skip
 NAMES = {"np": np} | {name: getattr(napari_discern, name) for name in napari_discern.__all__}
 """What an example may take for imported."""

@@ -30,18 +30,15 @@ class Instances:
     Attributes
     ----------
     planes : array of shape (P, \\*S), uint32
-        0 is background; an object lies in one plane, whole; ids are 1..N without gaps over all planes.
-        Where no two objects share a pixel, P is 1.
+        0 is background; an object lies in one plane, whole; ids are 1..N over all planes, one where none share pixels.
     axes : str
         The spatial axes, "yx" or "zyx".
-    spacing : tuple of float
-        Size of a pixel along each axis.
-    unit : str
-        Unit of `spacing`.
+    spacing, unit : tuple of float, str
+        Size of a pixel along each axis, and its unit.
     measures : mapping of str to array of shape (N,)
-        Further columns of `features`, by name, in the order of the ids: scores, margins.
+        Further columns of `features`: scores, margins.
     known : array of shape (\\*S), bool, optional
-        Where it is known what is there; elsewhere objects may have been left out. Everywhere by default.
+        Where it is known what is there, everywhere by default; elsewhere objects may have been left out.
     """
 
     planes: NDArray[np.uint32]
@@ -66,8 +63,7 @@ class Instances:
             )
         if self.known is not None and (self.known.shape != self.shape or self.known.dtype != bool):
             raise BadArgument(f"known must be bool of shape {self.shape}, not {self.known.dtype} {self.known.shape}.")
-        wrong = [name for name, values in self.measures.items() if len(values) != self.n]
-        if wrong:
+        if wrong := [name for name, values in self.measures.items() if len(values) != self.n]:
             raise BadArgument(f"measures {wrong} must have a value for each of the {self.n} objects.")
 
     @classmethod

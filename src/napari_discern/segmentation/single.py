@@ -47,11 +47,6 @@ def segment(image: Image, model: Model, recipe: Recipe | None = None) -> Steps[I
     recipe : Recipe, optional
         Settings and tiling; the model's own by default.
 
-    Yields
-    ------
-    Progress
-        Two a tile: embedded, and clustered.
-
     Returns
     -------
     Instances

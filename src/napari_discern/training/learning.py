@@ -58,10 +58,8 @@ def train(
         Model to start from; it brings its architecture and normalisation.
     folder : Path, optional
         Where to keep the best model so far (`BEST`) and a checkpoint (`LAST`), so that stopping loses nothing.
-    resume : bool
-        Go on from the checkpoint in `folder`.
-    autosave : float
-        Seconds between two checkpoints.
+    resume, autosave : bool, float
+        Go on from the checkpoint in `folder`; seconds between two checkpoints.
 
     Returns
     -------
@@ -70,23 +68,13 @@ def train(
 
     Raises
     ------
-    BadArgument, TrainingFailed
-        If images, labels or a checkpoint do not fit; if the loss is no longer finite.
-    OutOfMemory
-        If it runs out once something was learnt, when going on, or with a crop at a time; else batches are halved.
-
-    Examples
-    --------
-    >>> from napari_discern.synthetic import Cells
-    >>> data = [Cells(size=48)(seed) for seed in range(3)]
-    >>> run(train(Training(steps=2, crop=32, batch=1), data)).card.architecture.channels
-    1
+    BadArgument, TrainingFailed, OutOfMemory
+        If images, labels or a checkpoint do not fit; if the loss is no longer finite; if there is too little memory
+        even for smaller batches, or once something was learnt.
     """
-    parts, best = split(data, validation, training.seed), Best(folder)
+    parts, best, words = split(data, validation, training.seed), Best(folder), "batches of {0.batch}"
     smaller = (less for less in training.smaller() if best.model is None and not resume)
-    tried = begun_anew(
-        lambda t: _train(t, parts, base, best, resume, autosave), training, smaller, "batches of {0.batch}"
-    )
+    tried = begun_anew(lambda t: _train(t, parts, base, best, resume, autosave), training, smaller, words)
     return (yield from tried)[0]
 
 

@@ -36,7 +36,15 @@ et al. 2017, sections 3 and 4.2 (leaves), and Fathi et al. 2017, sections 3 and 
 
 
 class Training(Params):
-    """How a model is trained. What is left at "auto" is read from the images and labels."""
+    """How a model is trained. What is left at "auto" is read from the images and labels.
+
+    Examples
+    --------
+    >>> from napari_discern.synthetic import Cells
+    >>> data = [Cells(size=48)(seed) for seed in range(3)]
+    >>> run(train(Training(steps=2, crop=32, batch=1), data)).card.architecture.channels
+    1
+    """
 
     minutes: float | None = Field(None, gt=0, json_schema_extra={"unit": "min"})
     """Time to train, choosing the settings at the end included."""

@@ -81,19 +81,14 @@ def from_layers(
     Parameters
     ----------
     image, labels : napari layers
-        Of one shape, or the labels of a part of the image, as `translate` says. Of a result only what was accepted,
-        corrected or added counts; the rest is unknown, and what was deleted is background.
+        Of one shape, or the labels of a part of the image. Of a result only what was accepted, corrected or added
+        counts; the rest is unknown, and what was deleted is background.
     ndim : int
         Dimensions of the model.
-    background : napari Labels layer, optional
-        Where it is painted there is no object for sure.
-    together : sequence of napari Image layers
-        Layers that are selected beside the image; where they are of its shape, they are its channels.
-    behind : sequence of napari Labels layers, optional
-        Where objects share pixels: all layers that they are painted in, an id being one object in all of them. The
-        planes of a result are known without.
-    classes : napari Labels layer, optional
-        Where it is painted is the class of the objects there, a number each, in place of a column `class` of `labels`.
+    background, classes : napari Labels layers, optional
+        Painted where there is no object for sure; and with the number of each object's class.
+    together, behind : sequences of napari layers
+        Layers selected beside the image, its channels if of its shape; and all that objects sharing pixels are in.
 
     Raises
     ------
@@ -101,34 +96,36 @@ def from_layers(
         If the layers do not lie on the same pixels, or nothing is labelled; what to do is said.
     """
     planes = _painted(labels, behind)
-    painted = planes[0]
-    checked = _checked(labels, planes)
+    painted, checked = planes[0], _checked(labels, planes)
     source = LayerSource.of(image, ndim, _channels(image, painted, together), together)
     box = _box(source, image, labels, painted.shape)
-    sure = None if background is None else _beside(background, labels, painted) > 0
-    kinds = None if classes is None else _beside(classes, labels, painted)
-    if checked is not None:
-        planes, empty = checked
-        sure = empty if sure is None else sure | empty
-    lead = painted.shape[: painted.ndim - ndim]
-    pairs = []
-    for place in np.ndindex(*lead):
+    planes, empty = checked or (planes, np.zeros(painted.shape, bool))
+    sure = empty if background is None else empty | (_beside(background, labels, painted) > 0)
+    truths = _truths(source, labels, planes, sure)
+    if classes is not None:
+        kinds = _beside(classes, labels, painted)
+        truths = {p: replace(t, measures=painted_on(classes, t, kinds[p])) for p, t in truths.items()}
+    pairs = [(source.image(place).crop(box), truth) for place, truth in truths.items()]
+    return Lesson(f"{image.name} / {labels.name}", pairs, partial=checked is not None)
+
+
+def _truths(
+    source: LayerSource, labels: Labels, planes: Sequence[np.ndarray], sure: np.ndarray
+) -> dict[tuple[int, ...], Instances]:
+    """The objects at each place where some are painted; `sure` is where there is none for sure."""
+    truths = {}
+    for place in np.ndindex(*planes[0].shape[: -len(source.spatial_shape)]):
         here = np.stack([plane[place] for plane in planes])
-        if not here.any():
-            continue
-        covered = (here > 0).any(axis=0)
-        known = covered if sure is None else covered | sure[place]
-        whole = source.image(place)
-        where = {"spacing": whole.spacing, "unit": whole.unit, "measures": classes_of(labels, here)}
-        truth = Instances.from_painted(here, known=known, **where)
-        if classes is not None and kinds is not None:
-            truth = replace(truth, measures=painted_on(classes, truth, kinds[place]))
-        pairs.append((whole.crop(box), truth))
-    if not pairs:
+        if here.any():
+            known = (here > 0).any(axis=0) | sure[place]
+            image = source.image(place)
+            where = {"spacing": image.spacing, "unit": image.unit, "measures": classes_of(labels, here)}
+            truths[place] = Instances.from_painted(here, known=known, **where)
+    if not truths:
         raise BadArgument(
             f"nothing is labelled on layer {labels.name!r}. Paint a few objects, or correct a result, first."
         )
-    return Lesson(f"{image.name} / {labels.name}", pairs, partial=checked is not None)
+    return truths
 
 
 def from_folders(images: str, labels: str) -> Lesson:
