@@ -79,12 +79,12 @@ def test_what_is_wrong_stands_in_the_row_of_the_volume(panel: Any, volume: Path,
 
 def test_an_own_model_is_pinned_and_found_from_anywhere(panel: Any, own: Path, volume: Path) -> None:
     saved = Model.create(tiny(), "cpu").save(own / "mine")
-    panel.segment.model.reload()
-    panel.segment.model.pick("mine")
+    panel.shared.models.reload()
+    panel.shared.models.pick("mine")
     panel.add([volume])
     task, inputs, out = panel.task()
     assert (inputs, out) == ([str(volume)], None)
-    assert task.recipe == panel.segment.recipe()
+    assert task.recipe == panel.recipe()
     assert (task.recipe.model, task.recipe.weights_sha256) == (str(own / "mine"), saved.card.weights_sha256)
     assert task.recipe.version
 

@@ -108,8 +108,8 @@ def test_the_panel_says_which_classes_are_learnt(dock: Dock, viewer: Any) -> Non
     viewer.add_image(np.zeros((3, 4)), name="image")
     viewer.add_labels(LABELS, name="objects")
     kinds = viewer.add_labels((LABELS > 0) + (LABELS > 2).astype(int), name="kinds")
-    panel.labels.layer, panel.classes.layer = viewer.layers["objects"], kinds
-    panel.add_layers()
-    assert "does not know the classes 1, 2" in panel.reasons.text()
-    panel.base.setCurrentIndex(panel.base.findData(None))
-    assert "Classes: 1, 2." in panel.reasons.text()
+    panel.labels.layer, panel.lessons.classes.layer = viewer.layers["objects"], kinds
+    panel.lessons.add_layers()
+    assert "does not know the classes 1, 2" in panel.how.reasons.text()
+    panel.how.base.setCurrentIndex(panel.how.base.findData(None))
+    assert "Classes: 1, 2." in panel.how.reasons.text()
