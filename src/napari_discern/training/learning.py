@@ -20,7 +20,12 @@ from napari_discern.model import Model, Settings, enough_memory
 from napari_discern.progress import Steps, begun_anew, passed_on
 from napari_discern.training.auto import card_for, classes_for, fitted_card, known_classes, layers_for
 from napari_discern.training.best import Best
-from napari_discern.training.labelled import grounded, prepare, split
+from napari_discern.training.labelled import (
+    grounded,
+    prepare,
+    set_aside,  # noqa: F401  scripts of version 0.1 take it from here
+    split,
+)
 from napari_discern.training.loop import Loop
 from napari_discern.training.parameters import Training
 from napari_discern.training.tuning import choose, mean_score, pick, windows
