@@ -137,10 +137,10 @@ def file_of(module: str) -> Path:
 def origins(path: Path) -> Iterator[tuple[Path, str]]:
     """The names in the `__all__` of a package, each with the file that it is made in."""
     imported = [node for node in TREES[path].body if isinstance(node, ast.ImportFrom) and node.module]
-    froms = {alias.asname or alias.name: (node.module, alias.name) for node in imported for alias in node.names}
+    sources = {alias.asname or alias.name: (node.module, alias.name) for node in imported for alias in node.names}
     listed = [node.value for node in TREES[path].body if isinstance(node, ast.Assign) and "__all__" in names(node)]
     for name in ast.literal_eval(listed[0]) if listed else []:
-        module, original = froms.get(name, ("", name))
+        module, original = sources.get(name, ("", name))
         yield (file_of(module) if module.startswith("napari_discern") else path), original
 
 
