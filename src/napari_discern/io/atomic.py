@@ -22,9 +22,8 @@ SHOWN = 3
 def atomic(path: str | os.PathLike[str], overwrite: bool = False, ours: Sequence[str] = ()) -> Iterator[Path]:
     """Give a temporary path beside `path` to write a file or a folder at, and move it into place at the end.
 
-    The temporary path has the suffix of `path` and a name that starts with a dot. If the block ends with an
-    error, or is interrupted, the temporary is removed, and what was at `path` before is still there. Folders
-    above `path` are created.
+    The temporary path has the suffix of `path` and a name that starts with a dot. If the block ends with an error, or
+    is interrupted, it is removed, and what was at `path` before is still there. Folders above `path` are created.
 
     Parameters
     ----------
