@@ -106,7 +106,22 @@ class Estimate:
 
 
 def estimate(path: Path, plan: Plan, finder: Finder, workers: int) -> Estimate:
-    """Do two tiles, in a process of their own, and say what the whole will take. Nothing is left behind."""
+    """Do two tiles, in a process of their own, and say what the whole will take. Nothing is left behind.
+
+    Parameters
+    ----------
+    path : Path
+        The volume, or an image that is to be converted to one.
+    plan, finder : Plan, Finder
+        How it is cut, and what finds objects in a tile.
+    workers : int
+        How many share the work.
+
+    Raises
+    ------
+    OutOfMemory
+        If a tile is too large.
+    """
     image = frame_of(io.read(path), plan.place(0))
     scaling = plan.recipe.normalise(image)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

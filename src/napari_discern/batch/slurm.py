@@ -39,6 +39,17 @@ def job_script(
 ) -> str:
     """Write a job script, and beside it the recipe that it follows; what to type to start it.
 
+    Parameters
+    ----------
+    file : Path
+        The script; the recipe lies beside it.
+    inputs, out : sequence of str, Path or None
+        As `sources` takes them.
+    recipe, batch : Recipe, Batch
+        What is to be done, and with how many workers.
+    overwrite : bool
+        Whether the files may exist.
+
     Raises
     ------
     OutputExists
@@ -56,6 +67,5 @@ def job_script(
         file=file.name, workers=batch.workers, words=shlex.join(words), recipe=shlex.quote(str(settings))
     )
     for path, text in ((settings, recipe.to_toml()), (file, script)):
-        with io.atomic(path, overwrite) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        io.write_text(path, text, overwrite)
     return f"{file} is written. Start it with: sbatch {shlex.quote(str(file))}"

@@ -187,7 +187,20 @@ def _tiled(
 def find_in_patch(
     patch: NDArray[np.float32], model: Model, recipe: Recipe
 ) -> Steps[tuple[NDArray[np.uint32], Measures]]:
-    """Label layers of a normalised patch (C, \\*S), uint32 (L, \\*S), and what the embedding says of their objects."""
+    """Label layers of a normalised patch, and what the embedding says of their objects.
+
+    Parameters
+    ----------
+    patch : float32 array of shape (C, \\*S)
+        Intensities, normalised.
+    model, recipe : Model, Recipe
+        What finds the objects, set up as the recipe asks for (see `set_up`), and how.
+
+    Returns
+    -------
+    uint32 array of shape (L, \\*S), dict of arrays of shape (N,)
+        Ids 1..N over all layers.
+    """
     yield Progress("embed", 0, 1)
     embedded = model.embed(patch)
     yield Progress("cluster", 0.5, 1)
