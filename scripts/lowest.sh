@@ -4,7 +4,7 @@
 #
 #   sh scripts/lowest.sh                     with python3.11, in a new folder that is removed at the end
 #   PYTHON=/path/to/python sh scripts/lowest.sh
-#   TORCH=2.8.0 sh scripts/lowest.sh         with another torch than 2.13.0: the oldest ones cannot be had everywhere
+#   TORCH=2.8.0 sh scripts/lowest.sh         with its floor too: without this 2.13.0 is taken, for old builds are large
 #   FOLDER=/tmp/lowest sh scripts/lowest.sh  keep the environment, and go on in it the next time
 #   sh scripts/lowest.sh tests/gui           other tests; arguments go to pytest
 set -eu
