@@ -21,7 +21,7 @@ import numpy as np
 from napari_discern.errors import BadFile, DiscernError, OutputExists
 from napari_discern.evaluation import Labelled
 from napari_discern.image import Image
-from napari_discern.instances import Instances
+from napari_discern.instances import CLASS, Instances
 from napari_discern.io import BEGUN, remove_ours, strangers
 from napari_discern.lazy import LazyModule
 from napari_discern.model import MODEL_FILES, Model, zoo
@@ -228,7 +228,8 @@ def _write_pair(part: Path, image: Image, truth: Instances) -> None:
     for name, array in arrays.items():
         if array is not None:
             np.save(part / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
-    about = {"axes": "c" + image.spatial_axes, "spacing": image.spacing, "unit": image.unit, "name": image.name}
+    about: dict[str, Any] = {"axes": "c" + image.spatial_axes, "spacing": image.spacing, "unit": image.unit}
+    about |= {"name": image.name, "classes": None if truth.classes is None else truth.classes.tolist()}
     (part / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
@@ -237,4 +238,5 @@ def _read_pair(part: Path) -> tuple[Image, Instances]:
     pixels, planes = (np.load(part / f"{name}.npy", allow_pickle=False) for name in ("image", "planes"))
     known = np.load(part / "known.npy", allow_pickle=False) if (part / "known.npy").is_file() else None
     image = Image(pixels, about["axes"], tuple(about["spacing"]), about["unit"], about["name"])
-    return image, Instances(planes, image.spatial_axes, image.spacing, image.unit, known=known)
+    measures = {} if about.get("classes") is None else {CLASS: np.array(about["classes"], dtype=str)}
+    return image, Instances(planes, image.spatial_axes, image.spacing, image.unit, measures, known)
