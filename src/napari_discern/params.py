@@ -139,7 +139,14 @@ class Leaf:
 def leaves(params: type[Params], at: Params | None = None, family: Leaf | None = None) -> Iterator[Leaf]:
     """Every leaf of a Params class; of a family those of all members.
 
-    `at` holds the values to name as defaults, `family` stands for the field that `params` is a member of.
+    Parameters
+    ----------
+    params : subclass of Params
+        Whose fields are walked.
+    at : Params, optional
+        Holds the values to name as defaults.
+    family : Leaf, optional
+        Stands for the field that `params` is a member of.
     """
     for name, field in params.model_fields.items():
         is_kind = family is not None and name == "kind"

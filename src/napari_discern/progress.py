@@ -68,7 +68,17 @@ def passed_on(steps: Steps[T], change: Callable[[Progress], Progress | None]) ->
 
 
 def part_of(steps: Steps[T], stage: str, begin: float, width: float, total: float) -> Steps[T]:
-    """The same pipeline, whose progress is a part of a larger one: from `begin` on, `width` of `total`."""
+    """The same pipeline, whose progress is a part of a larger one: from `begin` on, `width` of `total`.
+
+    Parameters
+    ----------
+    steps : generator of Progress
+        The pipeline.
+    stage : str
+        What the part is called.
+    begin, width, total : float
+        Where it begins and how much it is, of how much.
+    """
     return passed_on(steps, lambda p: replace(p, stage=stage, done=begin + width * p.fraction, total=total))
 
 

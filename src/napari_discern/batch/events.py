@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 SUSPICIOUS = ("apart", "conflict", "cut", "failed")
 """What should be looked at: an object that the next tile does not know, or sees differently, or that no tile saw
@@ -85,12 +86,12 @@ class Events(Sequence[Event]):
         texts = {start + row: text for start, t in zip(starts, every, strict=False) for row, text in t.texts.items()}
         return cls(kind, place, label, other, texts)
 
-    def taken(self, rows: np.ndarray) -> Events:
+    def taken(self, rows: NDArray[np.integer[Any]]) -> Events:
         """Some of the rows, by index."""
         texts = {at: self.texts[row] for at, row in enumerate(rows.tolist()) if row in self.texts} if self.texts else {}
         return Events(self.kind[rows], self.place[rows], self.label[rows], self.other[rows], texts)
 
-    def are(self, kinds: Sequence[str]) -> np.ndarray:
+    def are(self, kinds: Sequence[str]) -> NDArray[np.bool_]:
         """Which rows are of one of these kinds, bool (K,)."""
         return np.isin(self.kind, [KINDS.index(kind) for kind in kinds])
 

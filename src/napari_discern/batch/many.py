@@ -55,7 +55,15 @@ def label_all(task: Task, inputs: Sequence[str], out: Path | None = None) -> Ste
 
 
 def estimate_all(task: Task, inputs: Sequence[str], out: Path | None = None) -> Steps[list[VolumeDone]]:
-    """Say what labelling will take, from two tiles of each volume; otherwise as `label_all`."""
+    """Say what labelling will take, from two tiles of each volume; otherwise as `label_all`.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be done.
+    inputs, out : sequence of str, Path or None
+        As `sources` takes them.
+    """
 
     def tried(source: Source) -> Steps[Estimate]:
         yield Progress("try two tiles", 0, 1)

@@ -68,6 +68,13 @@ class Plan(Params):
 def plan(path: Path, recipe: Recipe, card: Card, batch: Batch) -> Plan:
     """Decide how a volume is cut.
 
+    Parameters
+    ----------
+    path : Path
+        The volume.
+    recipe, card, batch : Recipe, Card, Batch
+        How objects are found, by which model, and how volumes are worked through.
+
     Raises
     ------
     BadFile

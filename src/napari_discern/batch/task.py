@@ -72,7 +72,13 @@ class Task:
         return (yield from in_smaller_tiles(labelled, planned.recipe, self.card))[0]
 
     def estimate(self, source: Source) -> Estimate:
-        """What labelling a volume will take, from two of its tiles; nothing is changed."""
+        """What labelling a volume will take, from two of its tiles; nothing is changed.
+
+        Raises
+        ------
+        BadFile
+            If there is no such file.
+        """
         if not io.is_remote(source.path) and not source.path.exists():
             raise BadFile(f"{source.path} does not exist. Check the path.")
         planned, tried = self._planned(source.path)

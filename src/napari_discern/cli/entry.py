@@ -38,6 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     ----------
     argv : sequence of str, optional
         The words after the program's name; those of this process by default.
+
+    Raises
+    ------
+    DiscernError, OSError, MemoryError
+        Only with ``--debug``; else they are told on stderr.
     """
     args = _parse(list(sys.argv[1:] if argv is None else argv))
     from napari_discern.cli import console

@@ -49,7 +49,15 @@ def partners(layers: Labels) -> NDArray[np.int64]:
 
 
 def names_of_partners(number: int, pairs: NDArray[np.int64], first: int = 0) -> list[str]:
-    """For each object 1..number, the ids of those that it shares pixels with, counted from `first`, in a text."""
+    """For each object 1..number, the ids of those that it shares pixels with, counted from `first`, in a text.
+
+    Parameters
+    ----------
+    number, first : int
+        How many objects there are, and what is added to their ids.
+    pairs : int64 array of shape (K, 3)
+        As `partners` gives them.
+    """
     others: list[list[int]] = [[] for _ in range(number + 1)]
     for one, other, _ in pairs.tolist():
         others[one].append(other + first)

@@ -62,7 +62,13 @@ def atomic(path: str | os.PathLike[str], overwrite: bool = False, ours: Sequence
 
 
 def refuse_existing(paths: Iterable[Path | None], overwrite: bool) -> None:
-    """Raise `OutputExists` if any of the paths is there, before any work is done; None is passed over."""
+    """Raise `OutputExists` if any of the paths is there, before any work is done; None is passed over.
+
+    Raises
+    ------
+    OutputExists
+        Names the first of them.
+    """
     there = [str(path) for path in paths if path is not None and path.exists()]
     if there and not overwrite:
         more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
@@ -73,7 +79,17 @@ def refuse_existing(paths: Iterable[Path | None], overwrite: bool) -> None:
 
 
 def write_text(path: Path, text: str, overwrite: bool = False) -> None:
-    """Write a text file, whole or not at all; see `atomic`."""
+    """Write a text file, whole or not at all; see `atomic`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    text : str
+        What it is to hold, written as UTF-8.
+    overwrite : bool
+        Whether it may exist.
+    """
     with atomic(path, overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -128,7 +128,12 @@ def match(
 ) -> list[tuple[str, Path, Path]]:
     """Match two lists of files by stem: (stem, first, second), sorted by stem.
 
-    Files without a partner are put into `alone` where that is given.
+    Parameters
+    ----------
+    firsts, seconds : sequence of Path
+        The files of both lists.
+    alone : list of Path, optional
+        Takes the files without a partner, which are an error otherwise.
 
     Raises
     ------

@@ -193,6 +193,15 @@ def is_class_map(path: Path) -> bool:
 def write_image(path: Readable, image: Image, overwrite: bool = False) -> None:
     """Write an image as TIFF (OME), PNG, OME-Zarr or `.npy`, by suffix, whole or not at all.
 
+    Parameters
+    ----------
+    path : path
+        The suffix says the format.
+    image : Image
+        Its pixels, axes and spacing.
+    overwrite : bool
+        Whether `path` may exist.
+
     Raises
     ------
     OutputExists
@@ -207,6 +216,15 @@ def write_image(path: Readable, image: Image, overwrite: bool = False) -> None:
 
 def write_labels(path: Readable, instances: Instances, overwrite: bool = False) -> None:
     """Write flat labels, uint32, as TIFF (with axes and spacing) or `.npy`, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        The suffix says the format.
+    instances : Instances
+        Objects that share no pixels.
+    overwrite : bool
+        Whether `path` may exist.
 
     Raises
     ------
@@ -225,6 +243,15 @@ def write_masks(path: Readable, instances: Instances, overwrite: bool = False) -
 
     `.npz` (`masks`, bool, (N, \\*S)) and `.masks.tif` hold a mask an object, `.planes.tif` label planes,
     `.coco.json` run lengths.
+
+    Parameters
+    ----------
+    path : path
+        The suffix says the format.
+    instances : Instances
+        The objects.
+    overwrite : bool
+        Whether `path` may exist.
 
     Raises
     ------
@@ -247,6 +274,15 @@ def _write(path: Readable, deed: Deed, what: Image | Instances, overwrite: bool)
 
 def write_features(path: Readable, instances: Instances, overwrite: bool = False) -> None:
     """Write the table of the objects (see `Instances.features`) as CSV, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        The CSV file.
+    instances : Instances
+        The objects.
+    overwrite : bool
+        Whether `path` may exist.
 
     Raises
     ------

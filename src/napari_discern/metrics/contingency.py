@@ -145,7 +145,15 @@ class Matching(NamedTuple):
 
 
 def matching(found: Instances, truth: Instances, threshold: float = 0.5) -> Matching:
-    """Match found and true objects one to one, by their ids; see `match`."""
+    """Match found and true objects one to one, by their ids; see `match`.
+
+    Parameters
+    ----------
+    found, truth : Instances
+        Of one shape.
+    threshold : float
+        IoU above which two may match, from 0 to below 1.
+    """
     table = compare(found, truth)
     pairs = table.pairs[match(table, threshold)]
     return Matching(

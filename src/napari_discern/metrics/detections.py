@@ -46,6 +46,15 @@ def average_precision(images: Sequence[Detections], threshold: float, kind: int 
     threshold is right, unless that object was found before; precision at a recall is the best at that or a higher one
     (Hariharan et al. 2014; Everingham et al. 2015).
 
+    Parameters
+    ----------
+    images : sequence of Detections
+        The masks of each image.
+    threshold : float
+        IoU above which a mask may be right.
+    kind : int
+        Number of the class.
+
     Returns
     -------
     float
@@ -111,7 +120,17 @@ class Calibration(NamedTuple):
 
 
 def calibration(images: Sequence[Detections], threshold: float = 0.5, bins: int = 10) -> Calibration:
-    """Compare confidence with the share of masks that are good."""
+    """Compare confidence with the share of masks that are good.
+
+    Parameters
+    ----------
+    images : sequence of Detections
+        The masks of each image.
+    threshold : float
+        IoU above which a mask is good.
+    bins : int
+        Bins of equal width in confidence.
+    """
     said = np.concatenate([image.confidence for image in images]) if images else np.zeros(0)
     same = [np.where(image.kind[:, None] == image.true_kind, image.iou, 0).max(axis=1, initial=0) for image in images]
     good = np.concatenate(same) > threshold if images else np.zeros(0, bool)

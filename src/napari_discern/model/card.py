@@ -81,7 +81,13 @@ class Card(Params):
 
 
 def read_card(path: Path) -> Card:
-    """The card of a model folder; the weights are not looked at."""
+    """The card of a model folder; the weights are not looked at.
+
+    Raises
+    ------
+    BadModel
+        If there is none, or it cannot be read.
+    """
     file = path / CARD
     if not file.is_file():
         raise BadModel(f"{path} is not a model folder: it has no {CARD}.")

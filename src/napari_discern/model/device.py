@@ -51,6 +51,11 @@ def enough_memory(advice: str) -> Iterator[None]:
     """Turn each way in which PyTorch says that memory ran out into `OutOfMemory`; `advice` says what to do.
 
     PyTorch raises a RuntimeError there, which threads of the viewer would swallow.
+
+    Raises
+    ------
+    OutOfMemory
+        With the advice, and the first line of PyTorch's message.
     """
     try:
         yield

@@ -78,6 +78,15 @@ def overlay(image: Image, instances: Instances, magnify: int = 1) -> NDArray[np.
 def save_overlay(image: Image, instances: Instances, path: Path, overwrite: bool = False) -> None:
     """Write the `overlay` as a PNG file; small images are enlarged to 1,000 pixels or more.
 
+    Parameters
+    ----------
+    image, instances : Image, Instances
+        Of one shape.
+    path : Path
+        The PNG file.
+    overwrite : bool
+        Whether it may exist.
+
     Raises
     ------
     BadArgument

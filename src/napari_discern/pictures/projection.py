@@ -32,7 +32,15 @@ def principal_axes(
 
 
 def random_axes(channels: int, count: int, seed: int = 0) -> NDArray[np.float32]:
-    """Random directions, float32 (count, E), of length one (shown so by Fathi et al. 2017)."""
+    """Random directions, float32 (count, E), of length one (shown so by Fathi et al. 2017).
+
+    Parameters
+    ----------
+    channels, count : int
+        Channels E of the embedding, and how many directions.
+    seed : int
+        Of the random choice.
+    """
     axes = np.random.default_rng(seed).normal(size=(count, channels))
     return np.asarray(axes / np.linalg.norm(axes, axis=1, keepdims=True), np.float32)
 
@@ -43,6 +51,13 @@ def as_colours(
     """The embedding along three axes as red, green and blue, uint8 (\\*S, 3); the background is dim.
 
     The 1st and 99th percentile of the foreground become 0 and 255.
+
+    Parameters
+    ----------
+    embedding : float32 array of shape (E, \\*S)
+    foreground : bool array of shape (\\*S)
+    axes : float32 array of shape (3, E)
+        As `principal_axes` or `random_axes` give them.
     """
     along = np.tensordot(axes, embedding, axes=1)
     inside = along[:, foreground] if foreground.any() else along.reshape(len(axes), -1)

@@ -151,7 +151,17 @@ def make_recipe(*layers: Layer, card: Card | None = None) -> Recipe:
 
 
 def recipe_for(model: Model, name: str, **changes: object) -> Recipe:
-    """The recipe of a model's own settings, with its weights pinned; `changes` replace single fields."""
+    """The recipe of a model's own settings, with its weights pinned; `changes` replace single fields.
+
+    Parameters
+    ----------
+    model : Model
+        Whose settings and weights.
+    name : str
+        By which the model is found.
+    **changes
+        Values of single fields.
+    """
     return make_recipe(("", {"precision": model.precision, **changes, "model": name}), card=model.card)
 
 
@@ -174,6 +184,15 @@ def read_layer(file: Path) -> Layer:
 
 def check_weights(pinned: str, card: Card, where: str = "the recipe") -> None:
     """Refuse a model with other weights than those that a recipe pins; "" pins none.
+
+    Parameters
+    ----------
+    pinned : str
+        SHA-256 of weights, hexadecimal.
+    card : Card
+        Of the model.
+    where : str
+        What the recipe is called in the error.
 
     Raises
     ------

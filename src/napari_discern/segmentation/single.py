@@ -85,7 +85,15 @@ def find_in_image(image: Image, model: Model, recipe: Recipe) -> Steps[Instances
 
 
 def in_smaller_tiles(make: Callable[[Recipe], Steps[T]], recipe: Recipe, card: Card) -> Steps[tuple[T, Recipe]]:
-    """What a pipeline makes by a recipe, with tiles half as large where memory runs out; and by which it was."""
+    """What a pipeline makes by a recipe, with tiles half as large where memory runs out; and by which it was.
+
+    Parameters
+    ----------
+    make : function
+        Gives the pipeline of a recipe.
+    recipe, card : Recipe, Card
+        What is tried first, and the model's card, which says how large its tiles are.
+    """
     return begun_anew(make, recipe, recipe.smaller(card), "tiles of {0.tile} px")
 
 
@@ -96,6 +104,13 @@ def set_up(model: Model, recipe: Recipe) -> Model:
 
 def embed(image: Image, model: Model, recipe: Recipe) -> Embedded:
     """The embedding of the recipe's region, which must fit in one tile; to look at, and to cluster as one likes.
+
+    Parameters
+    ----------
+    image : Image
+        A single time point, as the model wants it.
+    model, recipe : Model, Recipe
+        What looks at it, and at which region and size of objects.
 
     Raises
     ------

@@ -108,7 +108,14 @@ class Joined:
 def lay(found: NDArray[np.uint32], ids: Labels, plane: NDArray[np.int32], planes: int) -> Labels:
     """Label planes of a tile, (planes, \\*S) of the dtype of `ids`, with the ids and on the planes of the image.
 
-    `ids` and `plane` say of each id of the tile which id and plane it has in the image.
+    Parameters
+    ----------
+    found : uint32 array of shape (P, \\*S)
+        Label planes with the ids of the tile.
+    ids, plane : integer arrays of shape (N + 1,)
+        Id and plane in the image of each id of the tile.
+    planes : int
+        How many there are in the image.
     """
     return np.stack([np.where(plane == p, ids, 0)[found].max(axis=0) for p in range(planes)])
 
