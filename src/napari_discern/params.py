@@ -55,14 +55,16 @@ class Params(BaseModel):
             raise BadArgument(f"{where} is not valid TOML: {error}. Mend that line and try again.") from error
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], where: str = "the values given") -> Self:
+    def from_dict(cls, values: object, where: str = "the values given") -> Self:
         """Build from plain values (numbers, strings, dicts), with errors that name the field.
 
         Raises
         ------
         BadArgument
-            If a name is unknown or a value does not fit.
+            If it is no dict, as may be of a file, a name is unknown or a value does not fit.
         """
+        if not isinstance(values, Mapping):
+            raise BadArgument(f"{where} holds {values!r:.60} in place of the names and values of a {cls.__name__}.")
         return cls.from_layers((f"{where}, {cls.__name__}.", values))
 
     @classmethod
