@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, TypeAlias, Union, get_args, get_origin
 
@@ -76,9 +77,7 @@ class Params(BaseModel):
         BadArgument
             If a name is unknown or a value does not fit; where it came from is named.
         """
-        values: dict[str, Any] = {}
-        for _, layer in layers:
-            values = merge(values, layer)
+        values = reduce(merge, (layer for _, layer in layers))
         try:
             return cls.model_validate(values)
         except ValidationError as error:

@@ -74,7 +74,7 @@ class Session(QObject):
 
     def model(self, name: str, device: str = "auto") -> Steps[Model]:
         """A model by name or path, loaded once; to be driven in a thread, since the first loads torch."""
-        key = f"{name} on {device}"
+        key = f"{zoo.locate_model(name)} on {device}"  # a recipe names own models by their path
         if self._model is None or self._model[0] != key:
             yield Progress("load model", 0, 0)
             self._model = key, zoo.load_model(name, device)
