@@ -27,7 +27,7 @@ def imported(node: ast.AST) -> list[str]:
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and not node.level:
         return [node.module or ""]
-    if isinstance(node, ast.Call) and re.search("import|LazyModule", ast.unparse(node.func)):
+    if isinstance(node, ast.Call) and re.search("import|LazyModule|required", ast.unparse(node.func)):
         return [word.value for word in node.args if isinstance(word, ast.Constant) and isinstance(word.value, str)]
     return []
 
