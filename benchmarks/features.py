@@ -11,7 +11,7 @@ import argparse
 import tracemalloc
 
 import numpy as np
-from timing import median_seconds
+from common import median_seconds
 
 from napari_discern import Instances
 

@@ -32,7 +32,7 @@ PINS = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_te
 
 SOURCE = Path(napari_discern.__file__).parent
 MODULES = {p.stem for p in SOURCE.glob("[a-z]*.py")} | {p.parent.name for p in SOURCE.glob("*/__init__.py")}
-HEAVY = ("torch", "monai", "lightning_fabric", "napari", "pandas", "matplotlib", "skimage", "ngio", "zarr")
+HEAVY = ("torch", "monai", "lightning_fabric", "napari", "pandas", "matplotlib", "scipy", "skimage", "ngio", "zarr")
 
 
 def test_base_install_has_no_window():

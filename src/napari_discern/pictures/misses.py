@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from napari_discern.errors import BadArgument
 from napari_discern.image import Image
@@ -164,6 +163,7 @@ def _backdrop(case: Case, view: View) -> np.ndarray:
 
 def _outlines(planes: np.ndarray, ids: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """The outlines of these objects as (id, (x, y) of each corner); an object in pieces has several."""
+    from scipy import ndimage
     from skimage.measure import find_contours
 
     wanted, lines = set(ids.tolist()), []

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_discern.errors import BadArgument
 from napari_discern.image import Image
@@ -138,6 +137,8 @@ def _enlarged(picture: np.ndarray, times: int) -> np.ndarray:
 
 def outline(plane: NDArray[np.uint32], width: int = 1) -> NDArray[np.bool_]:
     """Pixels of objects that lie within `width` pixels of something else, bool (H, W). The border is nothing."""
+    from scipy import ndimage
+
     size = 2 * width + 1
     low, high = ndimage.minimum_filter(plane, size, mode="nearest"), ndimage.maximum_filter(plane, size, mode="nearest")
     return np.asarray((plane > 0) & (low != high))
